@@ -1,0 +1,1 @@
+"""Carries a program into HLS: ladder, CMAF parts, playlists, origin, archive."""

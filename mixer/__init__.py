@@ -1,0 +1,1 @@
+"""Decodes the stage, lays it out, mixes its sound and encodes the program."""

@@ -1,0 +1,1 @@
+"""Moves packets: the engine, and the Python around it that negotiates."""
