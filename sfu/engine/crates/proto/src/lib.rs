@@ -1,0 +1,21 @@
+//! The pure core of the engine: bytes and a time go in, bytes, events and the next deadline come out.
+//!
+//! # Driving contract
+//!
+//! A [`Worker`](worker::Worker) is driven by exactly one thread. Give it one input
+//! (`handle_datagram`, `handle_message` or `handle_timeout`), as many as there are at the moment, then
+//! drain its outputs: `poll_transmit` until it says that nothing is left, `poll_message`, `poll_event`.
+//! Then sleep until `poll_timeout` or the next input. Time never goes back; it is an argument everywhere.
+//!
+//! Several workers make one node: each owns a share of the transports, and they exchange
+//! [`Message`](message::Message)s that the driver carries in order. A test carries them by hand.
+
+pub mod config;
+pub mod message;
+pub mod outbound;
+pub mod time;
+
+pub use config::{Config, Limits};
+pub use message::{Command, Event, Message};
+pub use outbound::{Outbound, Transmit};
+pub use time::Time;
