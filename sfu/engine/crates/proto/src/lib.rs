@@ -11,9 +11,14 @@
 //! [`Message`](message::Message)s that the driver carries in order. A test carries them by hand.
 
 pub mod config;
+pub mod directory;
 pub mod message;
 pub mod outbound;
+pub mod packet;
+pub mod stats;
+pub mod tap;
 pub mod time;
+pub mod worker;
 
 pub use config::{Config, Limits};
 pub use message::{Command, Event, Message};

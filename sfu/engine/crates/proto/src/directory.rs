@@ -1,0 +1,120 @@
+//! What all workers and the control side know of: who owns which transport, and everybody's counters.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use crate::message::{Command, SubscriptionId, TrackId, TransportId, WorkerIndex};
+use crate::stats::{SubscriptionStats, TrackStats, TransportStats, WorkerStats};
+
+/// A transport's place: unowned until its first authenticated STUN request, then a worker's for good.
+#[derive(Default)]
+pub struct TransportSlot {
+    state: Mutex<SlotState>,
+    pub stats: Arc<TransportStats>,
+}
+
+#[derive(Default)]
+struct SlotState {
+    owner: Option<WorkerIndex>,
+    waiting: Vec<Command>,
+}
+
+/// The answer to an attempt to own a transport.
+pub enum Claim {
+    /// It is yours; these commands came before.
+    Yours(Vec<Command>),
+    Owned(WorkerIndex),
+}
+
+impl TransportSlot {
+    /// Make `worker` the owner if there is none yet.
+    pub fn claim(&self, worker: WorkerIndex) -> Claim {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match state.owner {
+            Some(owner) if owner != worker => Claim::Owned(owner),
+            _ => {
+                state.owner = Some(worker);
+                Claim::Yours(std::mem::take(&mut state.waiting))
+            }
+        }
+    }
+
+    pub fn owner(&self) -> Option<WorkerIndex> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).owner
+    }
+
+    /// Either the worker that the command must be sent to, or the command is kept for the owner to come.
+    pub fn route(&self, command: Command) -> Option<(WorkerIndex, Command)> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match state.owner {
+            Some(owner) => Some((owner, command)),
+            None => {
+                state.waiting.push(command);
+                None
+            }
+        }
+    }
+}
+
+/// Shared by the control side and all workers. Locked once per join or leave, never per packet:
+/// workers keep the `Arc`s of what they own.
+#[derive(Default)]
+pub struct Directory {
+    transports: RwLock<HashMap<TransportId, Arc<TransportSlot>>>,
+    tracks: RwLock<HashMap<TrackId, Arc<TrackStats>>>,
+    subscriptions: RwLock<HashMap<SubscriptionId, Arc<SubscriptionStats>>>,
+    pub workers: Vec<Arc<WorkerStats>>,
+}
+
+macro_rules! read {
+    ($lock:expr) => {
+        $lock.read().unwrap_or_else(PoisonError::into_inner)
+    };
+}
+macro_rules! write {
+    ($lock:expr) => {
+        $lock.write().unwrap_or_else(PoisonError::into_inner)
+    };
+}
+
+impl Directory {
+    pub fn new(workers: usize) -> Directory {
+        Directory { workers: (0..workers).map(|_| Arc::default()).collect(), ..Directory::default() }
+    }
+
+    pub fn add_transport(&self, id: TransportId) -> Arc<TransportSlot> {
+        write!(self.transports).entry(id).or_default().clone()
+    }
+
+    pub fn transport(&self, id: TransportId) -> Option<Arc<TransportSlot>> {
+        read!(self.transports).get(&id).cloned()
+    }
+
+    pub fn remove_transport(&self, id: TransportId) {
+        write!(self.transports).remove(&id);
+    }
+
+    pub fn add_track(&self, id: TrackId) -> Arc<TrackStats> {
+        write!(self.tracks).entry(id).or_default().clone()
+    }
+
+    pub fn track(&self, id: TrackId) -> Option<Arc<TrackStats>> {
+        read!(self.tracks).get(&id).cloned()
+    }
+
+    pub fn remove_track(&self, id: TrackId) {
+        write!(self.tracks).remove(&id);
+    }
+
+    pub fn add_subscription(&self, id: SubscriptionId) -> Arc<SubscriptionStats> {
+        write!(self.subscriptions).entry(id).or_default().clone()
+    }
+
+    pub fn subscription(&self, id: SubscriptionId) -> Option<Arc<SubscriptionStats>> {
+        read!(self.subscriptions).get(&id).cloned()
+    }
+
+    pub fn remove_subscription(&self, id: SubscriptionId) {
+        write!(self.subscriptions).remove(&id);
+    }
+}

@@ -1,0 +1,80 @@
+//! Counters that one worker writes and anybody reads: relaxed atomics, no locks.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A counter or gauge with a single writer, so that adding is a load and a store.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    pub fn add(&self, n: u64) {
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
+    }
+
+    pub fn set(&self, n: u64) {
+        self.0.store(n, Ordering::Relaxed);
+    }
+
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+macro_rules! stats {
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Default)]
+        pub struct $name { $($(#[$field_doc])* pub $field: Counter),* }
+
+        impl $name {
+            /// Every counter by its name.
+            pub fn snapshot(&self) -> Vec<(&'static str, u64)> {
+                vec![$((stringify!($field), self.$field.get())),*]
+            }
+        }
+    };
+}
+
+stats! {
+    /// One ICE + DTLS-SRTP association.
+    TransportStats {
+        packets_received, bytes_received, packets_sent, bytes_sent,
+        /// Datagrams that failed authentication, were replayed or malformed.
+        packets_refused,
+        /// Smoothed round trip of our own STUN requests in microseconds.
+        rtt_us,
+        queue_packets, queue_dropped,
+        paths_changed,
+    }
+}
+
+stats! {
+    /// One Track, all encodings together.
+    TrackStats {
+        packets, bytes, lost, recovered, duplicates, padding_dropped, keyframes, nack_sent, pli_sent,
+        /// Bits per second over the last second.
+        bitrate_bps,
+    }
+}
+
+stats! {
+    /// One participant receiving one Track.
+    SubscriptionStats {
+        packets, bytes, nack_received, rtx_sent, rtx_missed, pli_received, switches, replayed,
+        /// From the peer's last receiver report.
+        lost, fraction_lost_256, jitter_us, rtt_us,
+        /// Index of the encoding that is being sent, plus one; 0 while nothing is.
+        encoding,
+    }
+}
+
+stats! {
+    /// One worker thread.
+    WorkerStats {
+        packets_received, bytes_received, packets_sent, bytes_sent, sends, send_errors,
+        stun_requests, stun_refused, dtls_dropped, unroutable, strays, events_dropped,
+        transports, subscriptions,
+        /// Sum and count of microseconds between a packet's arrival and its last send.
+        forward_us, forward_count,
+    }
+}
