@@ -10,14 +10,23 @@
 //! Several workers make one node: each owns a share of the transports, and they exchange
 //! [`Message`](message::Message)s that the driver carries in order. A test carries them by hand.
 
+pub mod codec;
 pub mod config;
 pub mod directory;
 pub mod message;
+pub mod nack;
 pub mod outbound;
 pub mod packet;
+pub mod receive_stats;
+pub mod rtcp;
+pub mod rtp;
+pub mod seq;
+pub mod srtp;
 pub mod stats;
+pub mod stun;
 pub mod tap;
 pub mod time;
+pub mod twcc;
 pub mod worker;
 
 pub use config::{Config, Limits};

@@ -1,0 +1,5 @@
+use super::FrameInfo;
+
+pub fn inspect(_payload: &[u8]) -> FrameInfo {
+    todo!()
+}
