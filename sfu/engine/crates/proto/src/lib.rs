@@ -18,6 +18,7 @@ pub mod nack;
 pub mod outbound;
 pub mod packet;
 pub mod receive_stats;
+pub mod route;
 pub mod rtcp;
 pub mod rtp;
 pub mod seq;

@@ -24,7 +24,14 @@ impl Worker {
     }
 
     /// A datagram from `remote` that arrived on our address `local`. It may be changed in place.
-    pub fn handle_datagram(&mut self, _now: Time, _local: Option<IpAddr>, _remote: SocketAddr, _data: &mut [u8]) {}
+    pub fn handle_datagram(
+        &mut self,
+        _now: Time,
+        _local: Option<IpAddr>,
+        _remote: SocketAddr,
+        _data: &mut [u8],
+    ) {
+    }
 
     pub fn handle_message(&mut self, _now: Time, _message: Message) {}
 
