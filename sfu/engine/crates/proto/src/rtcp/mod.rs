@@ -2,6 +2,8 @@
 //! (draft-alvestrand-rmcat-remb-03).
 
 mod parse;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub use parse::{parse, Blocks, Compound, FirIter, NackIter, RtcpError, Ssrcs};

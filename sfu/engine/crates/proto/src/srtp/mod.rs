@@ -1,7 +1,11 @@
 //! SRTP and SRTCP (RFC 3711) with AES-CM and HMAC-SHA1 or with AES-GCM (RFC 7714), keyed by DTLS
 //! (RFC 5764).
 
+mod keys;
 mod protect;
+mod replay;
+#[cfg(test)]
+mod tests;
 mod unprotect;
 
 use std::fmt;
