@@ -24,6 +24,7 @@ pub mod packet;
 pub mod receive;
 pub mod receive_stats;
 pub mod ring;
+pub mod route;
 pub mod rtcp;
 pub mod rtp;
 pub mod seq;

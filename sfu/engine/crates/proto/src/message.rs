@@ -140,6 +140,7 @@ pub struct InjectedPacket {
 
 /// Orders from the control side. Those for a transport reach its owner in the order given, also
 /// those that came before anybody owned it.
+#[derive(Clone)]
 pub enum Command {
     OpenTransport(TransportSpec),
     /// ICE restart (RFC 8445 section 9): the old credentials work until the new ones are used.
