@@ -1,6 +1,7 @@
 use super::feedback::{LARGE, LOST, REFERENCE_US, SMALL, TICK_US};
 use crate::seq::Unwrapper16;
 use crate::time::Time;
+use std::collections::VecDeque;
 
 /// Arrivals kept between two feedbacks: half a second at 7,000 packets/s. Of more, the oldest are
 /// forgotten, and so reported as lost.
@@ -17,7 +18,7 @@ const MAX_RUN: usize = 0x1fff;
 pub struct ArrivalRecorder {
     unwrapper: Unwrapper16,
     /// (sequence, arrival in ticks of 250 us), as they came.
-    pending: std::collections::VecDeque<(u64, i64)>,
+    pending: VecDeque<(u64, i64)>,
     /// The first sequence that no feedback covered.
     next: Option<u64>,
     feedback_count: u8,
