@@ -6,6 +6,7 @@ mod events;
 mod fields;
 mod specs;
 mod taps;
+mod types;
 
 #[pyo3::pymodule]
 mod _engine {
@@ -13,4 +14,10 @@ mod _engine {
     use crate::bench::bench_forward;
     #[pymodule_export]
     use crate::engine::Engine;
+    use pyo3::prelude::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::types::add(module)
+    }
 }

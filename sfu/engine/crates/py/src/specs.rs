@@ -12,7 +12,7 @@ use pyo3::types::PyDict;
 
 use crate::fields::{fit, Fields};
 
-const CODEC_FIELDS: [&str; 9] =
+pub const CODEC_FIELDS: [&str; 9] =
     ["payload_type", "rtx_payload_type", "name", "clock_rate", "channels", "fmtp", "nack", "pli", "fir"];
 
 pub fn codec(dict: &Bound<'_, PyDict>) -> PyResult<CodecSpec> {
@@ -66,25 +66,26 @@ pub fn codec_dict<'py>(py: Python<'py>, codec: &CodecSpec) -> PyResult<Bound<'py
 }
 
 macro_rules! extension_fields {
-    ($dict:expr, $($field:ident),*) => {{
-        let fields = Fields::new("extensions", $dict, &[$(stringify!($field)),*])?;
-        Extensions { $($field: fields.number(stringify!($field), "0 to 255")?.unwrap_or(0)),* }
-    }};
+    ($($field:ident),*) => {
+        pub const EXTENSION_FIELDS: [&str; 8] = [$(stringify!($field)),*];
+
+        pub fn extensions(dict: &Bound<'_, PyDict>) -> PyResult<Extensions> {
+            let fields = Fields::new("extensions", dict, &EXTENSION_FIELDS)?;
+            Ok(Extensions { $($field: fields.number(stringify!($field), "0 to 255")?.unwrap_or(0)),* })
+        }
+    };
 }
 
-pub fn extensions(dict: &Bound<'_, PyDict>) -> PyResult<Extensions> {
-    Ok(extension_fields!(
-        dict,
-        mid,
-        rid,
-        repaired_rid,
-        audio_level,
-        abs_send_time,
-        transport_cc,
-        video_orientation,
-        playout_delay
-    ))
-}
+extension_fields!(
+    mid,
+    rid,
+    repaired_rid,
+    audio_level,
+    abs_send_time,
+    transport_cc,
+    video_orientation,
+    playout_delay
+);
 
 pub fn kind(name: &str) -> PyResult<Kind> {
     match name {
