@@ -11,13 +11,19 @@
 //! [`Message`](message::Message)s that the driver carries in order. A test carries them by hand.
 
 pub mod codec;
+pub mod codec_match;
 pub mod config;
 pub mod directory;
+pub mod egress;
+pub mod extension;
+pub mod ice;
 pub mod message;
 pub mod nack;
 pub mod outbound;
 pub mod packet;
+pub mod receive;
 pub mod receive_stats;
+pub mod ring;
 pub mod route;
 pub mod rtcp;
 pub mod rtp;
@@ -25,8 +31,14 @@ pub mod seq;
 pub mod srtp;
 pub mod stats;
 pub mod stun;
+pub mod subscription;
 pub mod tap;
+#[cfg(test)]
+mod testing;
 pub mod time;
+pub mod timeline;
+pub mod track;
+pub mod transport;
 pub mod twcc;
 pub mod worker;
 

@@ -210,6 +210,7 @@ pub enum Command {
     OpenTap {
         tap: TapId,
         source: TrackId,
+        kind: Kind,
         encoding: Choice,
         queue: Arc<TapQueue>,
     },
@@ -281,7 +282,15 @@ pub enum Message {
         track: TrackId,
         from: WorkerIndex,
     },
-    /// A packet of a track this worker asked for. History first, then live, in order.
+    /// What the owner of a track holds of it: the first answer to an Interest.
+    History {
+        track: TrackId,
+        kind: Kind,
+        rids: Vec<String>,
+        packets: Vec<Arc<Packet>>,
+        reports: Vec<(u8, Report)>,
+    },
+    /// A packet of a track this worker asked for.
     Published {
         track: TrackId,
         packet: Arc<Packet>,
@@ -299,5 +308,9 @@ pub enum Message {
     /// The track ended.
     Ended {
         track: TrackId,
+    },
+    /// The transport is gone: forget its credentials.
+    Forget {
+        transport: TransportId,
     },
 }

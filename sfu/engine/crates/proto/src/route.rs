@@ -196,7 +196,7 @@ mod tests {
     fn taps_and_injectors_are_shared_out_by_their_id() {
         let (_, mut router) = router(3);
         let queue = Arc::new(TapQueue::new(1));
-        let tap = Command::OpenTap { tap: 5, source: 1, encoding: Choice::Auto, queue };
+        let tap = Command::OpenTap { tap: 5, source: 1, kind: Kind::Video, encoding: Choice::Auto, queue };
         assert!(matches!(router.route(tap), Route::One(2, _)));
         assert!(matches!(router.route(Command::CloseTap { tap: 5 }), Route::One(2, _)));
         let spec = TrackSpec { ..track(4) };

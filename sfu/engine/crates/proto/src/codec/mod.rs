@@ -1,7 +1,10 @@
 //! What the forwarding needs to know of a payload: where keyframes begin, how large the picture is.
 
 pub mod av1;
+mod bits;
 pub mod h264;
+#[cfg(test)]
+mod tests;
 pub mod vp8;
 pub mod vp9;
 
