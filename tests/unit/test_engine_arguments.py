@@ -100,6 +100,18 @@ def test_unknown_ids_are_ignored(engine: Engine) -> None:
     assert engine.subscription_stats(999) is None
 
 
+def test_a_tap_of_a_source_that_is_gone_ends() -> None:
+    engine = Engine(bind=["127.0.0.1"])
+    try:
+        alias = engine.open_alias("video")
+        engine.remove_alias(alias)
+        tap = engine.open_tap(alias)
+        assert ("tap-readable", tap) in engine.poll_events()
+        assert engine.read_tap(tap) == ([("ended",)], 0)
+    finally:
+        engine.close()
+
+
 def test_ids_are_unique_over_all_kinds(engine: Engine) -> None:
     transport = engine.open_transport(**TRANSPORT)
     ids = [

@@ -3,15 +3,15 @@
 use std::collections::HashMap;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use proto::message::{
     IceCredentials, InjectSpec, InjectedPacket, Kind, SubscriptionSpec, TapId, TrackId, TrackSpec,
-    TransportSpec,
+    TransportId, TransportSpec,
 };
-use proto::tap::TapQueue;
-use proto::{Command, Config};
+use proto::tap::{TapQueue, Tapped};
+use proto::{Command, Config, Event};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
@@ -29,8 +29,16 @@ pub struct Engine {
     node: Node,
     /// The last id given; transports, tracks, aliases, subscriptions and taps share one number space.
     last_id: AtomicU64,
-    aliases: Mutex<HashMap<TrackId, Kind>>,
+    /// What subscriptions and taps can have as their source.
+    sources: Mutex<HashMap<TrackId, Source>>,
     taps: Mutex<HashMap<TapId, Arc<TapQueue>>>,
+}
+
+#[derive(Clone, Copy)]
+struct Source {
+    kind: Kind,
+    /// Of a track that a peer publishes: it goes with its transport.
+    transport: Option<TransportId>,
 }
 
 impl Engine {
@@ -38,11 +46,15 @@ impl Engine {
         self.last_id.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    fn aliases(&self) -> std::sync::MutexGuard<'_, HashMap<TrackId, Kind>> {
-        self.aliases.lock().unwrap_or_else(PoisonError::into_inner)
+    fn sources(&self) -> MutexGuard<'_, HashMap<TrackId, Source>> {
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn taps(&self) -> std::sync::MutexGuard<'_, HashMap<TapId, Arc<TapQueue>>> {
+    fn forget_sources_of(&self, transport: TransportId) {
+        self.sources().retain(|_, source| source.transport != Some(transport));
+    }
+
+    fn taps(&self) -> MutexGuard<'_, HashMap<TapId, Arc<TapQueue>>> {
         self.taps.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -75,7 +87,7 @@ impl Engine {
         let config = Config { workers, gso, limits, ..Config::default() };
         let options = Options { bind, port: fit("port", port)?, config };
         let node = py.detach(|| Node::start(options))?;
-        Ok(Engine { node, last_id: AtomicU64::new(0), aliases: Mutex::default(), taps: Mutex::default() })
+        Ok(Engine { node, last_id: AtomicU64::new(0), sources: Mutex::default(), taps: Mutex::default() })
     }
 
     #[getter]
@@ -102,6 +114,9 @@ impl Engine {
         let (events, lost) = self.node.events().take(limit);
         let list = PyList::empty(py);
         for event in events {
+            if let Event::Closed { transport, .. } = event {
+                self.forget_sources_of(transport);
+            }
             list.append(event_tuple(py, event)?)?;
         }
         if lost > 0 {
@@ -170,6 +185,7 @@ impl Engine {
     }
 
     fn close_transport(&self, transport: u64) {
+        self.forget_sources_of(transport);
         self.node.send(Command::CloseTransport { transport });
     }
 
@@ -192,13 +208,15 @@ impl Engine {
             .into_iter()
             .map(|(media, rtx)| Ok((fit("ssrc", media)?, fit("rtx ssrc", rtx)?)))
             .collect::<PyResult<_>>()?;
-        let track =
-            TrackSpec { id, kind: specs::kind(kind)?, mid, codecs: specs::codecs(&codecs)?, rids, ssrcs };
+        let kind = specs::kind(kind)?;
+        let track = TrackSpec { id, kind, mid, codecs: specs::codecs(&codecs)?, rids, ssrcs };
+        self.sources().insert(id, Source { kind, transport: Some(transport) });
         self.node.send(Command::AddTrack { transport, track });
         Ok(id)
     }
 
     fn remove_track(&self, track: u64) {
+        self.sources().remove(&track);
         self.node.send(Command::RemoveTrack { track });
     }
 
@@ -208,7 +226,9 @@ impl Engine {
     )]
     fn open_injector(&self, kind: &str, codec: &Bound<'_, PyDict>, rids: Vec<String>) -> PyResult<u64> {
         let id = self.next_id();
-        let spec = InjectSpec { id, kind: specs::kind(kind)?, codec: specs::codec(codec)?, rids };
+        let kind = specs::kind(kind)?;
+        let spec = InjectSpec { id, kind, codec: specs::codec(codec)?, rids };
+        self.sources().insert(id, Source { kind, transport: None });
         self.node.send(Command::OpenInjector(spec));
         Ok(id)
     }
@@ -241,7 +261,7 @@ impl Engine {
 
     fn open_alias(&self, kind: &str) -> PyResult<u64> {
         let (alias, kind) = (self.next_id(), specs::kind(kind)?);
-        self.aliases().insert(alias, kind);
+        self.sources().insert(alias, Source { kind, transport: None });
         self.node.send(Command::PointAlias { alias, kind, target: None });
         Ok(alias)
     }
@@ -249,14 +269,14 @@ impl Engine {
     // Without a default for `target`: to point at nothing is said, not forgotten.
     #[pyo3(signature = (alias, target))]
     fn point_alias(&self, alias: u64, target: Option<u64>) {
-        let kind = self.aliases().get(&alias).copied();
-        if let Some(kind) = kind {
+        let source = self.sources().get(&alias).copied();
+        if let Some(Source { kind, .. }) = source {
             self.node.send(Command::PointAlias { alias, kind, target });
         }
     }
 
     fn remove_alias(&self, alias: u64) {
-        if self.aliases().remove(&alias).is_some() {
+        if self.sources().remove(&alias).is_some() {
             self.node.send(Command::RemoveAlias { alias });
         }
     }
@@ -310,7 +330,18 @@ impl Engine {
         }
         let (tap, queue) = (self.next_id(), Arc::new(TapQueue::new(capacity)));
         self.taps().insert(tap, queue.clone());
-        self.node.send(Command::OpenTap { tap, source, encoding: specs::choice(encoding), queue });
+        let known = self.sources().get(&source).copied();
+        match known {
+            Some(Source { kind, .. }) => {
+                let encoding = specs::choice(encoding);
+                self.node.send(Command::OpenTap { tap, source, kind, encoding, queue });
+            }
+            // It ended a moment ago, and that is what the tap says.
+            None => {
+                queue.push(Tapped::Ended);
+                self.node.events().push(&mut vec![Event::TapReadable { tap }]);
+            }
+        }
         Ok(tap)
     }
 
