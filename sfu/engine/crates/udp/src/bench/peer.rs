@@ -77,7 +77,7 @@ impl Peer {
     fn key(&self, direction: u8) -> Vec<u8> {
         let len = self.profile.key_len() + self.profile.salt_len();
         let seed = self.id.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes();
-        (0..len).map(|i| seed[i % 8].wrapping_add(31 * i as u8) ^ direction).collect()
+        (0..len).map(|i| seed[i % 8].wrapping_add((31 * i) as u8) ^ direction).collect()
     }
 
     /// Sends an ICE check if one is due.
