@@ -6,7 +6,7 @@ SHELL := /bin/bash
 ARGS ?=
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-6s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## set up what is missing, then run a node with a demo stream (ARGS="--http-port 9000")
 	@.ci/setup run
