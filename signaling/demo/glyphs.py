@@ -39,7 +39,7 @@ SHAPES = {
 
 
 def glyph(character: str, scale: int) -> NDArray[np.bool_]:
-    """The character as (7 * scale, 5 * scale), true where there is ink. Raises KeyError for one the font lacks."""
+    """The character as (7 * scale, 5 * scale), true where ink is. Raises KeyError if the font lacks it."""
     rows = [[dot == "#" for dot in row] for row in SHAPES[character].split()]
     return np.array(rows, np.bool_).repeat(scale, 0).repeat(scale, 1)
 

@@ -59,7 +59,7 @@ class Pattern:
         return bits.astype(np.bool_).reshape(ROWS, COLUMNS)
 
     def latency_ms(self, now_ms: int) -> int:
-        """Milliseconds from drawing to ``now_ms`` (Unix time), negative if that lies before; the wrap is taken care of."""
+        """Milliseconds from drawing to ``now_ms`` (Unix time), right across the wrap of the 32 bits."""
         return ((now_ms - self.sent_ms + 0x8000_0000) & 0xFFFF_FFFF) - 0x8000_0000
 
 

@@ -45,7 +45,7 @@ SPARK = Colour(220, 100, 150)
 
 
 class Picture:
-    """Draws one picture after the other into :attr:`frame` (yuv420p). Width a multiple of 32, height of 24."""
+    """Draws picture after picture into :attr:`frame` (yuv420p). Width a multiple of 32, height of 24."""
 
     def __init__(self, width: int = 1280, height: int = 720) -> None:
         if width % 32 or height % 24:
@@ -157,7 +157,7 @@ class Picture:
 
 def _view(plane: av.video.plane.VideoPlane) -> Plane:
     """The plane as a writable array without the padding at the end of its lines."""
-    return np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
+    return np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
 
 
 def _water(width: int, height: int) -> tuple[Plane, Plane, Plane]:

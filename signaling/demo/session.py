@@ -1,13 +1,22 @@
 """One WHIP session of the demo: encoders, FFmpeg's ``whip`` muxer, and the pace of both.
 
+``python -m signaling.demo.session --whip-url URL --folder FOLDER``, started by the publisher, which writes
+the stream key to standard input and closes that to end the session. A process per session, because
+only the end of its process frees a muxer that hangs: closing one whose peer is gone waits for that peer,
+with the interpreter's lock held.
+
 A driver: it owns the wall clock (for the pattern, which measures) and the monotonic one (for the pace).
 """
 
 from __future__ import annotations
 
+import argparse
+import os
+import signal
+import sys
 import threading
 import time
-from dataclasses import dataclass
+from enum import IntEnum
 from fractions import Fraction
 from pathlib import Path
 
@@ -21,62 +30,76 @@ from signaling.demo.pattern import Pattern
 from signaling.demo.picture import Picture
 from signaling.demo.sound import BLOCK, SAMPLE_RATE, Sound
 
-__all__ = ["Credentials", "publish"]
+__all__ = ["Ending", "main"]
 
 FRAME_RATE = 30
 GOP_FRAMES = 2 * FRAME_RATE
 VIDEO_BPS = 2_500_000
 AUDIO_BPS = 96_000
-HANDSHAKE_MS = 5_000
-"""ICE and DTLS take under 100 ms here and under 1 s on a bad line; after 5 s the node is gone."""
+HANDSHAKE_MS = 4_000
+"""ICE and DTLS take under 100 ms on one machine and under 1 s on a bad line; after 4 s the node is gone."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Credentials:
-    """What a session proves itself with. Has no repr: it holds a key."""
+class Ending(IntEnum):
+    """How a session ended: the exit status of its process."""
 
-    stream_key: str
-    cert_file: Path
-    """PEM. Must be ECDSA P-256: FFmpeg's own default certificate is refused by WebRTC peers."""
-    key_file: Path
+    STOPPED = 0
+    REFUSED = 3
+    """The node answered 401 or 403."""
+    NOT_CONNECTED = 4
+    CONNECTION_LOST = 5
 
 
-def publish(whip_url: str, credentials: Credentials, stop: threading.Event) -> float:
-    """Publishes until ``stop`` is set or the connection ends. Returns for how many seconds media flowed.
+def main() -> Ending:
+    """Publishes until standard input closes. Writes a byte to standard output for every frame sent."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--whip-url", required=True)
+    parser.add_argument("--folder", type=Path, required=True, help="holds cert.pem and key.pem")
+    options = parser.parse_args()
+    # Ctrl-C reaches the whole process group; the publisher decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    stream_key = sys.stdin.readline().strip()
+    stop = threading.Event()
+    threading.Thread(target=_watch_stdin, args=(stop,), daemon=True).start()
+    try:
+        container = _connect(options.whip_url, stream_key, options.folder)
+        video, audio = _streams(container)
+        container.start_encoding()
+    except (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError):
+        return Ending.REFUSED
+    except av.error.FFmpegError:
+        return Ending.NOT_CONNECTED
+    try:
+        _pump(container, video, audio, stop)
+    except av.error.FFmpegError:
+        return Ending.CONNECTION_LOST
+    container.close()  # sends the DELETE
+    return Ending.STOPPED
 
-    Raises :class:`av.error.FFmpegError` (an OSError for what the network does, ``HTTPUnauthorizedError``
-    for a wrong key) if the session could not be set up; what ends it later is not an error.
-    """
-    container = av.open(
+
+def _watch_stdin(stop: threading.Event) -> None:
+    # The descriptor, not sys.stdin: interpreter shutdown must not wait for a lock that this thread holds.
+    while os.read(0, 4096):
+        pass
+    stop.set()
+
+
+def _connect(whip_url: str, stream_key: str, folder: Path) -> OutputContainer:
+    return av.open(
         whip_url,
         "w",
         format="whip",
         options={
-            "authorization": credentials.stream_key,
-            "cert_file": str(credentials.cert_file),
-            "key_file": str(credentials.key_file),
+            "authorization": stream_key,
+            # ECDSA P-256: FFmpeg's own default certificate is refused by WebRTC peers.
+            "cert_file": str(folder / "cert.pem"),
+            "key_file": str(folder / "key.pem"),
             "handshake_timeout": str(HANDSHAKE_MS),
-            # RFC 9725, section 4.1: the client offers actpass or active; FFmpeg's default is passive.
+            # The answer of a server is passive; FFmpeg's default is passive too.
             "whip_flags": "dtls_active",
             "strict": "experimental",
         },
     )
-    began = None
-    try:
-        video, audio = _streams(container)
-        container.start_encoding()
-        began = time.monotonic()
-        _pump(container, video, audio, stop)
-    except av.error.FFmpegError:
-        if began is None:
-            raise
-    finally:
-        # Closing sends the DELETE; the node may be gone already.
-        try:
-            container.close()
-        except av.error.FFmpegError:
-            pass
-    return time.monotonic() - began
 
 
 def _streams(container: OutputContainer) -> tuple[VideoStream, AudioStream]:
@@ -100,14 +123,16 @@ def _streams(container: OutputContainer) -> tuple[VideoStream, AudioStream]:
     video.max_b_frames = 0
     video.codec_context.thread_count = 1
     video.codec_context.time_base = Fraction(1, 90_000)
-    audio = container.add_stream("libopus", SAMPLE_RATE, options={"application": "audio", "frame_duration": "20"})
+    audio = container.add_stream(
+        "libopus", SAMPLE_RATE, options={"application": "audio", "frame_duration": "20"}
+    )
     audio.layout = "stereo"
     audio.bit_rate = AUDIO_BPS
     return video, audio
 
 
 def _pump(container: OutputContainer, video: VideoStream, audio: AudioStream, stop: threading.Event) -> None:
-    """Draws, encodes and sends frame after frame, each at its time; frames that are late already are left out."""
+    """Draws, encodes and sends frame after frame, each at its time; what is late already is left out."""
     picture, sound = Picture(video.width, video.height), Sound()
     start = time.monotonic()
     program_start_ms = time.time_ns() // 1_000_000
@@ -124,8 +149,16 @@ def _pump(container: OutputContainer, video: VideoStream, audio: AudioStream, st
             container.mux(audio.encode(samples))
             blocks += 1
         now_ms = time.time_ns() // 1_000_000
-        frame = picture.draw(program_start_ms + number * 1000 // FRAME_RATE, Pattern(now_ms & 0xFFFF_FFFF, number & 0xFF))
+        frame = picture.draw(
+            program_start_ms + number * 1000 // FRAME_RATE, Pattern(now_ms & 0xFFFF_FFFF, number & 0xFF)
+        )
         frame.pts = number * 90_000 // FRAME_RATE
         frame.time_base = Fraction(1, 90_000)
         container.mux(video.encode(frame))
+        os.write(1, b".")
         number = max(number + 1, int((time.monotonic() - start) * FRAME_RATE))
+
+
+if __name__ == "__main__":
+    # Not sys.exit(): freeing the container of a lost connection would hang.
+    os._exit(main())

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import numpy as np
-import pytest
 import pytest_asyncio
 from aiohttp import web
 from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
@@ -100,9 +100,8 @@ async def test_publishes_picture_and_sound(endpoint: Endpoint) -> None:
         tracks = await endpoint.next_tracks()
         patterns = [await decoded_pattern(tracks["video"]) for _ in range(20)]
         sound = [await tracks["audio"].recv() for _ in range(60)]
-    elapsed_ms = [b.latency_ms(a.sent_ms) for a, b in zip(patterns[1:], patterns[:-1], strict=True)]
-    assert all(ms > 0 for ms in elapsed_ms)
-    assert all((b.frame - a.frame) % 256 > 0 for a, b in zip(patterns[:-1], patterns[1:], strict=True))
+    assert all(a.latency_ms(b.sent_ms) > 0 for a, b in itertools.pairwise(patterns))
+    assert all((b.frame - a.frame) % 256 > 0 for a, b in itertools.pairwise(patterns))
     assert max(int(np.abs(frame.to_ndarray()).max()) for frame in sound) > 1000
 
     [offer] = endpoint.offers
@@ -119,15 +118,17 @@ async def test_publishes_picture_and_sound(endpoint: Endpoint) -> None:
 
 
 async def test_connects_again_when_the_peer_goes(endpoint: Endpoint) -> None:
+    # aiortc says goodbye with a DTLS close_notify, after which FFmpeg's muxer hangs.
     process = await start(endpoint.url)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(30):
         tracks = await endpoint.next_tracks()
         await decoded_pattern(tracks["video"])
         await endpoint.peers[0].close()
         tracks = await endpoint.next_tracks()
         await decoded_pattern(tracks["video"])
     assert len(endpoint.offers) >= 2
-    process.terminate()
+    assert process.stdin is not None
+    process.stdin.close()
     async with asyncio.timeout(10):
         assert await process.wait() == 0
 
@@ -137,7 +138,7 @@ async def test_gives_up_on_a_refused_key_without_showing_it(endpoint: Endpoint) 
     async with asyncio.timeout(20):
         _, stderr = await process.communicate()
     assert process.returncode == 1
-    assert b"refuses the key" in stderr
+    assert b"does not accept" in stderr
     assert b"wrong-battery" not in stderr
     assert endpoint.offers == []
 
