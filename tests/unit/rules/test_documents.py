@@ -14,7 +14,7 @@ FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^#+\s+(.*?)\s*#*$", re.MULTILINE)
 
 ADDRESS = re.compile(r"[a-z+]+://[^\s\"',)]+")
-# The name by which Cargo.lock says "crates.io"; cargo can't leave it out and replaces it by what is configured.
+# How Cargo.lock says "crates.io": cargo can't leave it out, and replaces it by what is configured.
 CRATES_IO = "registry+https://github.com/rust-lang/crates.io-index"
 
 LOCKS = (
