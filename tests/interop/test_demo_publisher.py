@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -73,18 +73,32 @@ async def endpoint() -> AsyncIterator[Endpoint]:
     await runner.cleanup()
 
 
-async def start(url: str, stream_key: str = STREAM_KEY) -> asyncio.subprocess.Process:
+Start = Callable[..., Awaitable[asyncio.subprocess.Process]]
+
+
+@pytest_asyncio.fixture
+async def start() -> AsyncIterator[Start]:
     """Starts the publisher as a parent would: the key as the first line of its standard input."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "signaling.demo.publisher", "--whip-url", url),
-        stdin=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env={name: value for name, value in os.environ.items() if name != KEY_VARIABLE},
-    )
-    assert process.stdin is not None
-    process.stdin.write(f"{stream_key}\n".encode())
-    await process.stdin.drain()
-    return process
+    processes: list[asyncio.subprocess.Process] = []
+
+    async def start(url: str, stream_key: str = STREAM_KEY) -> asyncio.subprocess.Process:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "signaling.demo.publisher", "--whip-url", url),
+            stdin=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={name: value for name, value in os.environ.items() if name != KEY_VARIABLE},
+        )
+        processes.append(process)
+        assert process.stdin is not None
+        process.stdin.write(f"{stream_key}\n".encode())
+        await process.stdin.drain()
+        return process
+
+    yield start
+    for process in processes:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
 async def decoded_pattern(video: MediaStreamTrack) -> Pattern:
@@ -94,7 +108,7 @@ async def decoded_pattern(video: MediaStreamTrack) -> Pattern:
     return pattern
 
 
-async def test_publishes_picture_and_sound(endpoint: Endpoint) -> None:
+async def test_publishes_picture_and_sound(endpoint: Endpoint, start: Start) -> None:
     process = await start(endpoint.url)
     async with asyncio.timeout(30):
         tracks = await endpoint.next_tracks()
@@ -117,7 +131,7 @@ async def test_publishes_picture_and_sound(endpoint: Endpoint) -> None:
         await endpoint.deleted.wait()
 
 
-async def test_connects_again_when_the_peer_goes(endpoint: Endpoint) -> None:
+async def test_connects_again_when_the_peer_goes(endpoint: Endpoint, start: Start) -> None:
     # aiortc says goodbye with a DTLS close_notify, after which FFmpeg's muxer hangs.
     process = await start(endpoint.url)
     async with asyncio.timeout(30):
@@ -133,7 +147,7 @@ async def test_connects_again_when_the_peer_goes(endpoint: Endpoint) -> None:
         assert await process.wait() == 0
 
 
-async def test_gives_up_on_a_refused_key_without_showing_it(endpoint: Endpoint) -> None:
+async def test_gives_up_on_a_refused_key_without_showing_it(endpoint: Endpoint, start: Start) -> None:
     process = await start(endpoint.url, "wrong-battery")
     async with asyncio.timeout(20):
         _, stderr = await process.communicate()
@@ -143,7 +157,7 @@ async def test_gives_up_on_a_refused_key_without_showing_it(endpoint: Endpoint) 
     assert endpoint.offers == []
 
 
-async def test_waits_for_a_node_that_is_not_there_yet(unused_tcp_port: int) -> None:
+async def test_waits_for_a_node_that_is_not_there_yet(unused_tcp_port: int, start: Start) -> None:
     process = await start(f"http://127.0.0.1:{unused_tcp_port}/whip")
     assert process.stderr is not None
     async with asyncio.timeout(20):
