@@ -71,12 +71,12 @@ export class Gateway {
     return this.isJoined;
   }
 
+  /** Open and close may alternate. */
   open(): void {
     this.socket.connect();
   }
 
   close(): void {
-    this.events.clear();
     this.socket.disconnect();
   }
 

@@ -52,6 +52,8 @@ export class PlayerController {
   private player: Player | null = null;
   /** Connecting while the other one still plays (HLS to WebRTC). */
   private next: Player | null = null;
+  /** The player while it is behind the live edge. */
+  private windowed: HlsPlayer | null = null;
   private readonly choice = new TransportChoice();
   private readonly listeners = new Set<() => void>();
   private readonly abort = new AbortController();
@@ -124,13 +126,14 @@ export class PlayerController {
   async seekBehind(behindS: number): Promise<void> {
     if (this.manifestUrl === null) return;
     const { HlsPlayer } = await import("./hlsPlayer");
-    if (this.view.shifted && this.player instanceof HlsPlayer) {
-      this.player.seekBehind(behindS);
+    if (this.windowed !== null) {
+      this.windowed.seekBehind(behindS);
       return;
     }
     this.dropPlayers();
     this.set({ shifted: true });
-    this.use(new HlsPlayer(dvrUrl(this.manifestUrl, location.href), { behindS }));
+    this.windowed = new HlsPlayer(dvrUrl(this.manifestUrl, location.href), { behindS });
+    this.use(this.windowed);
   }
 
   goLive(): void {
@@ -143,7 +146,7 @@ export class PlayerController {
 
   /** Seconds behind the live edge while shifted. */
   get behindS(): number {
-    return this.view.shifted && this.player?.mode === "hls" ? (this.player as HlsPlayer).behindS : 0;
+    return this.windowed?.behindS ?? 0;
   }
 
   private apply(choice: Choice): void {
@@ -152,7 +155,7 @@ export class PlayerController {
     // A working WebRTC session is never bounced: "full" is said to newcomers.
     if (choice.mode === "hls" && this.player?.mode === "webrtc") return;
     if (JSON.stringify(choice) === JSON.stringify(this.current) && this.player !== null) {
-      if (this.player.mode === "hls") void (this.player as HlsPlayer).refresh();
+      void this.player.refresh();
       return;
     }
     this.current = choice;
@@ -250,6 +253,7 @@ export class PlayerController {
     this.next?.stop();
     this.player = null;
     this.next = null;
+    this.windowed = null;
     this.lastStats = null;
   }
 

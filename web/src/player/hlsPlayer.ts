@@ -111,9 +111,18 @@ export class HlsPlayer implements Player {
   async refresh(): Promise<void> {
     const { hls } = this;
     if (hls === null || this.variants === 0) return;
-    const response = await fetch(this.manifestUrl);
-    if (!response.ok || countVariants(await response.text()) === this.variants || this.hls !== hls) return;
-    hls.loadSource(this.manifestUrl);
+    const now = await this.countOffered();
+    if (now !== null && now !== this.variants && this.hls === hls) hls.loadSource(this.manifestUrl);
+  }
+
+  private async countOffered(): Promise<number | null> {
+    try {
+      const response = await fetch(this.manifestUrl);
+      return response.ok ? countVariants(await response.text()) : null;
+    } catch {
+      // Nobody answered: hls.js has its own way back, and the list stays as it is.
+      return null;
+    }
   }
 
   /** Move within the window, `behindS` seconds before its end. */

@@ -67,6 +67,8 @@ export interface Player {
   start(): void;
   attach(video: HTMLVideoElement): void;
   stop(): void;
+  /** The server's news: look whether there are other qualities now. */
+  refresh(): Promise<void>;
   stats(): Promise<PlayerStats | null>;
   /** Rejects when the choice can't be met; the old one stays. */
   setQuality(id: string): Promise<void>;

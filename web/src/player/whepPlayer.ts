@@ -66,6 +66,11 @@ export class WhepPlayer implements Player {
     this.video = null;
   }
 
+  /** The encodings of a Program have fixed names: nothing to look for. */
+  refresh(): Promise<void> {
+    return Promise.resolve();
+  }
+
   async stats(): Promise<PlayerStats | null> {
     const report = await this.client.peer?.getStats();
     if (report === undefined) return null;

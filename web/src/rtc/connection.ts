@@ -167,6 +167,7 @@ export class Connection {
   private async join(): Promise<void> {
     void this.dropSession();
     const abort = (this.abort = new AbortController());
+    const left = (): boolean => abort.signal.aborted;
     const pc = (this.pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" }));
     exposePeer(pc);
     pc.onconnectionstatechange = () => {
@@ -188,7 +189,7 @@ export class Connection {
         this.spec.bearer,
         abort.signal,
       );
-      if (abort.signal.aborted) {
+      if (left()) {
         await resource.close();
         return;
       }
@@ -197,9 +198,9 @@ export class Connection {
       await pc.setLocalDescription({ type: "offer", sdp: offer });
       await pc.setRemoteDescription({ type: "answer", sdp: answer });
       await this.spec.negotiated?.(pc);
-      if (!abort.signal.aborted) this.advance({ kind: "negotiated" });
+      if (!left()) this.advance({ kind: "negotiated" });
     } catch (error) {
-      if (!abort.signal.aborted) this.handleJoinError(error);
+      if (!left()) this.handleJoinError(error);
     }
   }
 

@@ -26,31 +26,34 @@ export function useDiscover(category: string | null): Discovery {
   const [round, setRound] = useState(0);
 
   const load = useCallback(
-    async (from: string | null, signal?: AbortSignal): Promise<void> => {
-      try {
-        const page = await discover({ category, cursor: from }, signal);
-        setStreams((known) => (from === null ? page.streams : merge(known ?? [], page.streams)));
-        setCursor(page.next_cursor);
-        setError(null);
-      } catch (reason) {
-        if (signal?.aborted) return;
-        setError(explain(reason));
-      }
-      setLoading(false);
+    (from: string | null, signal?: AbortSignal): void => {
+      discover({ category, cursor: from }, signal).then(
+        (page) => {
+          setStreams((known) => (from === null ? page.streams : merge(known ?? [], page.streams)));
+          setCursor(page.next_cursor);
+          setError(null);
+          setLoading(false);
+        },
+        (reason: unknown) => {
+          if (signal?.aborted) return;
+          setError(explain(reason));
+          setLoading(false);
+        },
+      );
     },
     [category],
   );
 
   useEffect(() => {
     const abort = new AbortController();
-    void load(null, abort.signal);
+    load(null, abort.signal);
     return () => abort.abort();
   }, [load, round]);
 
   useEffect(() => {
     if (paged) return;
     const timer = setInterval(() => {
-      if (document.visibilityState === "visible") void load(null);
+      if (document.visibilityState === "visible") load(null);
     }, REFRESH_MS);
     return () => clearInterval(timer);
   }, [load, paged]);
@@ -63,7 +66,7 @@ export function useDiscover(category: string | null): Discovery {
     loadMore: () => {
       setPaged(true);
       setLoading(true);
-      void load(cursor);
+      load(cursor);
     },
     retry: () => {
       setLoading(true);

@@ -17,7 +17,7 @@ import { useIdle } from "./useIdle";
 interface Props {
   streamId: string;
   stream: Stream | null;
-  gateway: Gateway | null;
+  gateway: Gateway;
   token: string | null;
   playbackToken: string | null;
 }

@@ -17,7 +17,7 @@ interface Wanted {
   streamId: string;
   token: string | null;
   playbackToken: string | null;
-  gateway: Gateway | null;
+  gateway: Gateway;
 }
 
 export interface PlayerHandle {
@@ -44,7 +44,7 @@ export function usePlayer({ streamId, token, playbackToken, gateway }: Wanted): 
   }, [streamId, token, playbackToken]);
 
   useEffect(() => {
-    if (controller === null || gateway === null) return;
+    if (controller === null) return;
     controller.setSocketUp(gateway.joined);
     const off = [
       gateway.events.on("playback", (playback) => controller.handlePlayback(playback)),
