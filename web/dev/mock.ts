@@ -81,31 +81,36 @@ function mediaHandler(catalogue: Catalogue, io: Server): Handler {
   return async (request, response, path) => {
     if (!path.startsWith("/whip") && !path.startsWith("/whep")) return false;
     const publishing = path.startsWith("/whip");
-    const peers = await io.of("/peer").fetchSockets();
-    if (request.method === "DELETE") {
-      response.writeHead(200).end();
-      return true;
-    }
-    if (request.method !== "POST") {
-      response.writeHead(204).end();
-      return true;
-    }
-    const [peer] = peers;
-    if (peer === undefined) {
+    if ((await io.of("/peer").fetchSockets()).length === 0) {
       problem(response, 409, "stream-not-live", "Open /dev/peer.html in another tab: it plays the other side.");
       return true;
     }
-    const [answer] = (await io
-      .of("/peer")
-      .timeout(5000)
-      .emitWithAck("offer", { publishing, sdp: await readBody(request) })) as string[];
+    const ask = async (event: string, message: object): Promise<string | null> =>
+      ((await io.of("/peer").timeout(5000).emitWithAck(event, message)) as (string | null)[])[0] ?? null;
+    if (request.method === "DELETE") {
+      await ask("close", { session: path });
+      response.writeHead(200).end();
+      return true;
+    }
+    if (request.method === "PATCH") {
+      const fragment = await ask("restart", { session: path, fragment: await readBody(request) });
+      if (fragment === null) problem(response, 404, "session-unknown", "There is no such session.");
+      else response.writeHead(200, { "Content-Type": "application/trickle-ice-sdpfrag", ETag: '"2"' }).end(fragment);
+      return true;
+    }
+    if (request.method === "PUT") {
+      response.writeHead(204).end();
+      return true;
+    }
+    const session = `/${publishing ? "whip" : "whep"}/session/${randomUUID()}`;
+    const answer = await ask("offer", { session, publishing, sdp: await readBody(request) });
     if (publishing) {
       const id = catalogue.goLive((request.headers.authorization ?? "").replace("Bearer ", ""));
       if (id !== null) io.to(id).emit("stream", catalogue.find(id));
     }
     response.writeHead(201, {
       "Content-Type": "application/sdp",
-      Location: `/${publishing ? "whip" : "whep"}/session/${randomUUID()}`,
+      Location: session,
       ETag: '"1"',
     });
     response.end(answer);

@@ -2,6 +2,8 @@
 
 import { io } from "socket.io-client";
 
+import { applyIceFragment, iceFragment } from "../src/rtc/sdp";
+
 const canvas = document.querySelector("canvas");
 const draw = canvas?.getContext("2d");
 if (!canvas || !draw) throw new Error("no canvas");
@@ -43,16 +45,47 @@ function source(): MediaStream {
 
 const media = source();
 
-io("/peer", { transports: ["websocket"] }).on(
-  "offer",
-  (offer: { publishing: boolean; sdp: string }, ack: (sdp: string) => void) => {
-    void answer(offer).then(ack);
-  },
-);
+interface Offer {
+  session: string;
+  publishing: boolean;
+  sdp: string;
+}
 
-async function answer({ publishing, sdp }: { publishing: boolean; sdp: string }): Promise<string> {
+interface Restart {
+  session: string;
+  fragment: string;
+}
+
+type Ack = (body: string | null) => void;
+
+const sessions = new Map<string, RTCPeerConnection>();
+
+io("/peer", { transports: ["websocket"] })
+  .on("offer", (offer: Offer, ack: Ack) => void answer(offer).then(ack))
+  .on("restart", (request: Restart, ack: Ack) => void restart(request).then(ack))
+  .on("close", ({ session }: { session: string }, ack: Ack) => {
+    sessions.get(session)?.close();
+    sessions.delete(session);
+    ack(null);
+  });
+
+async function answer({ session, publishing, sdp }: Offer): Promise<string> {
   const pc = new RTCPeerConnection();
+  sessions.set(session, pc);
   if (!publishing) for (const track of media.getTracks()) pc.addTrack(track, media);
+  return accept(pc, sdp);
+}
+
+async function restart({ session, fragment }: Restart): Promise<string | null> {
+  const pc = sessions.get(session);
+  const offer = pc?.currentRemoteDescription;
+  if (!pc || !offer) return null;
+  const answer = await accept(pc, applyIceFragment(offer.sdp, fragment));
+  const candidates = answer.split("\r\n").filter((line) => line.startsWith("a=candidate:"));
+  return iceFragment(answer) + candidates.map((line) => `${line}\r\n`).join("");
+}
+
+async function accept(pc: RTCPeerConnection, sdp: string): Promise<string> {
   await pc.setRemoteDescription({ type: "offer", sdp });
   const gathered = new Promise<void>((resolve) => {
     pc.onicegatheringstatechange = () => {

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "react";
 
-import { Icon } from "./icons";
+import { Icon, type IconName } from "./icons";
 
 interface Props {
   label: string;
@@ -37,7 +37,14 @@ export function CopyField({ label, value, secret = false, testId }: Props) {
   );
 }
 
-export function CopyButton({ value, label, text }: { value: string; label: string; text?: string }) {
+interface CopyButtonProps {
+  value: string;
+  label: string;
+  text?: string;
+  icon?: IconName;
+}
+
+export function CopyButton({ value, label, text, icon = "copy" }: CopyButtonProps) {
   const [state, setState] = useState<"idle" | "copied" | "failed">("idle");
   useEffect(() => {
     if (state === "idle") return;
@@ -60,8 +67,8 @@ export function CopyButton({ value, label, text }: { value: string; label: strin
       aria-label={label}
       onClick={() => void copy()}
     >
-      <Icon name={state === "copied" ? "check" : "copy"} />
-      {text !== undefined && <span>{state === "copied" ? "Copied" : text}</span>}
+      <Icon name={state === "copied" ? "check" : icon} />
+      {text !== undefined && <span>{state === "copied" ? "Link copied" : text}</span>}
       <span className="visually-hidden" role="status">
         {state === "copied" ? "Copied" : state === "failed" ? "Copying was refused by the browser" : ""}
       </span>

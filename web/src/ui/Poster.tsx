@@ -17,7 +17,7 @@ export function Poster({ streamId, thumbnailUrl }: { streamId: string; thumbnail
       {[0, 1, 2, 3].map((row) => (
         <path
           key={row}
-          d={`M-20 ${60 + row * 26}h${70 + row * 26}c60 0 50 ${70 - row * 8} 110 ${70 - row * 8}h220`}
+          d={`M-20 ${60 + row * 26}h${50 + (hue % 9) * 14 + row * 26}c60 0 50 ${70 - row * 8} 110 ${70 - row * 8}h320`}
           fill="none"
           stroke={`hsl(${(hue + 20) % 360} 70% 78%)`}
           strokeOpacity={0.34 - row * 0.07}

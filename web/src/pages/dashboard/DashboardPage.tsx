@@ -1,7 +1,7 @@
 import { useEffect } from "react";
 
 import { Link } from "../../app/router";
-import { useSession } from "../../app/session";
+import { signOut, useSession } from "../../app/session";
 import { Spinner } from "../../ui/Busy";
 import { ErrorNote } from "../../ui/ErrorNote";
 import { SignIn } from "../studio/SignIn";
@@ -24,7 +24,12 @@ function Dashboard({ token, name }: { token: string; name: string }) {
       <div className="page-head">
         <div>
           <h1>Your streams</h1>
-          <p className="hint">Signed in as {name}</p>
+          <p className="hint">
+            Signed in as {name} ·{" "}
+            <button type="button" className="link" onClick={signOut}>
+              Sign out
+            </button>
+          </p>
         </div>
         <Link href="/studio" className="button">
           New stream

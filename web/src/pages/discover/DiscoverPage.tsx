@@ -29,11 +29,13 @@ function Discover({ category, onCategory }: { category: string | null; onCategor
     <section className="page">
       <div className="discover-head">
         <h1>Live now</h1>
-        <label className="search">
-          <Icon name="search" />
-          <span className="visually-hidden">Search live streams</span>
-          <input type="search" placeholder="Search" value={query} onChange={(event) => setQuery(event.target.value)} />
-        </label>
+        {streams !== null && streams.length > 0 && (
+          <label className="search">
+            <Icon name="search" />
+            <span className="visually-hidden">Search live streams</span>
+            <input type="search" placeholder="Search" value={query} onChange={(event) => setQuery(event.target.value)} />
+          </label>
+        )}
       </div>
       {seenCategories.size > 0 && (
         <div className="chips" role="group" aria-label="Category">

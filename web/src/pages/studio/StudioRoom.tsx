@@ -65,7 +65,7 @@ export function StudioRoom({ streamId, token }: { streamId: string; token: strin
           <Link href={watchPath(streamId)} className="button quiet">
             Watch page
           </Link>
-          <CopyButton value={window.location.origin + watchPath(streamId)} label="Copy the link to this stream" text="Share" />
+          <CopyButton value={window.location.origin + watchPath(streamId)} label="Copy the link to this stream" text="Share" icon="share" />
         </div>
       </div>
       {streamError !== null && <ErrorNote text={streamError} />}

@@ -79,7 +79,7 @@ export function PlayerSurface({ streamId, stream, gateway, token, playbackToken 
   });
 
   return (
-    <div ref={surfaceRef} className={idle ? "player idle" : "player"} data-testid="player">
+    <div ref={surfaceRef} className={`player ${view.state}${idle ? " unattended" : ""}`} data-testid="player">
       <span
         hidden
         data-testid="player-state"

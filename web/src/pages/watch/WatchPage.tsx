@@ -48,11 +48,12 @@ export default function WatchPage({ streamId }: { streamId: string }) {
         </div>
         {stream !== null && (
           <div className="watch-actions">
-            <ViewerCount total={stream.viewers.total} />
+            {stream.status === "live" && <ViewerCount total={stream.viewers.total} />}
             <CopyButton
               value={`${window.location.origin}/watch/${encodeURIComponent(streamId)}`}
               label="Copy the link to this stream"
               text="Share"
+              icon="share"
             />
           </div>
         )}
