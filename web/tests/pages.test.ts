@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import type { Stream } from "../src/api/types";
+import type { Playback, Stream } from "../src/api/types";
 import { explain, ProblemError, toProblem } from "../src/api/problem";
 import { matchRoute, studioPath, takeToken, watchPath } from "../src/app/routes";
 import { afterRotation, splitRtmp } from "../src/app/streamSecrets";
@@ -159,8 +159,14 @@ describe("the seek window", () => {
   });
 
   it("lies beside the live manifest, token segment and query kept", () => {
-    expect(dvrUrl("/api/v1/streams/s/manifest.m3u8", "https://h/watch/s")).toBe("https://h/api/v1/streams/s/dvr.m3u8");
-    expect(dvrUrl("https://e/t/abc/manifest.m3u8?x=1", "https://h/")).toBe("https://e/t/abc/dvr.m3u8?x=1");
+    const beside = (manifest_url: string | null): Playback => ({ mode: "hls", whep_url: null, manifest_url, reason: "full" });
+    expect(dvrUrl(beside("/api/v1/streams/s/manifest.m3u8"), "https://h/watch/s")).toBe(
+      "https://h/api/v1/streams/s/dvr.m3u8",
+    );
+    expect(dvrUrl(beside("https://e/t/abc/manifest.m3u8?x=1"), "https://h/")).toBe("https://e/t/abc/dvr.m3u8?x=1");
+    expect(dvrUrl(beside(null), "https://h/")).toBeNull();
+    expect(dvrUrl({ ...beside("/m.m3u8"), dvr_url: "/d.m3u8" }, "https://h/")).toBe("/d.m3u8");
+    expect(dvrUrl({ ...beside("/m.m3u8"), dvr_url: null }, "https://h/")).toBeNull();
   });
 });
 

@@ -56,6 +56,8 @@ export interface Playback {
   mode: PlaybackMode;
   whep_url: string | null;
   manifest_url: string | null;
+  /** The window to seek in; null: there is none. Absent: look beside the manifest. */
+  dvr_url?: string | null;
   reason: "seat" | "full" | "offline";
 }
 

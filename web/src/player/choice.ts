@@ -49,3 +49,9 @@ export class TransportChoice {
     return { mode: "none" };
   }
 }
+
+export function sameChoice(a: Choice, b: Choice): boolean {
+  if (a.mode === "webrtc" && b.mode === "webrtc") return a.whepUrl === b.whepUrl;
+  if (a.mode === "hls" && b.mode === "hls") return a.manifestUrl === b.manifestUrl;
+  return a.mode === b.mode;
+}

@@ -4,7 +4,7 @@ import { getPlayback } from "../api/client";
 import { explain, ProblemError } from "../api/problem";
 import type { Playback } from "../api/types";
 import { backoffMs } from "../rtc/recovery";
-import { TransportChoice, type Choice } from "./choice";
+import { sameChoice, TransportChoice, type Choice } from "./choice";
 import type { HlsPlayer } from "./hlsPlayer";
 import { dvrUrl } from "./masterPlaylist";
 import { AUTO, type Player, type PlayerEnd, type PlayerMode, type PlayerStats, type Quality } from "./player";
@@ -57,8 +57,12 @@ export class PlayerController {
   private readonly choice = new TransportChoice();
   private readonly listeners = new Set<() => void>();
   private readonly abort = new AbortController();
+  /** What was decided last. */
   private current: Choice = { mode: "offline" };
-  private manifestUrl: string | null = null;
+  /** What `player` plays: behind `current` while `next` connects. */
+  private shown: Choice = { mode: "offline" };
+  /** Where the window to seek in is, if there is one. */
+  private windowUrl: string | null = null;
   private socketUp = false;
   private attempt = 0;
   private timers: { poll?: ReturnType<typeof setInterval>; sample?: ReturnType<typeof setInterval>; ask?: ReturnType<typeof setTimeout> } =
@@ -105,7 +109,7 @@ export class PlayerController {
 
   /** From the server, by event or by answer. */
   handlePlayback(playback: Playback): void {
-    this.manifestUrl = playback.manifest_url;
+    this.windowUrl = dvrUrl(playback, location.href);
     this.apply(this.choice.handlePlayback(playback));
   }
 
@@ -124,15 +128,15 @@ export class PlayerController {
 
   /** Watch `behindS` seconds before the live edge. */
   async seekBehind(behindS: number): Promise<void> {
-    if (this.manifestUrl === null) return;
     const { HlsPlayer } = await import("./hlsPlayer");
+    if (this.windowUrl === null || this.abort.signal.aborted) return;
     if (this.windowed !== null) {
       this.windowed.seekBehind(behindS);
       return;
     }
     this.dropPlayers();
     this.set({ shifted: true });
-    this.windowed = new HlsPlayer(dvrUrl(this.manifestUrl, location.href), { behindS });
+    this.windowed = new HlsPlayer(this.windowUrl, { behindS });
     this.use(this.windowed);
   }
 
@@ -154,10 +158,14 @@ export class PlayerController {
     if (this.view.shifted) return;
     // A working WebRTC session is never bounced: "full" is said to newcomers.
     if (choice.mode === "hls" && this.player?.mode === "webrtc") return;
-    if (JSON.stringify(choice) === JSON.stringify(this.current) && this.player !== null) {
+    if (this.player !== null && sameChoice(choice, this.shown)) {
+      this.next?.stop();
+      this.next = null;
+      this.current = choice;
       void this.player.refresh();
       return;
     }
+    if (this.next !== null && sameChoice(choice, this.current)) return;
     this.current = choice;
     switch (choice.mode) {
       case "offline":
@@ -178,7 +186,8 @@ export class PlayerController {
 
   private async useHls(manifestUrl: string): Promise<void> {
     const { HlsPlayer } = await import("./hlsPlayer");
-    if (this.abort.signal.aborted || this.current.mode !== "hls") return;
+    const late = this.player !== null && sameChoice(this.shown, this.current);
+    if (this.abort.signal.aborted || this.current.mode !== "hls" || late) return;
     this.use(new HlsPlayer(manifestUrl));
   }
 
@@ -202,6 +211,7 @@ export class PlayerController {
     if (player !== this.player) this.player?.stop();
     this.next = null;
     this.player = player;
+    this.shown = this.current;
     this.lastStats = null;
     player.attach(this.video);
     this.mirror(player);
@@ -238,7 +248,10 @@ export class PlayerController {
       return;
     }
     const choice = this.choice.handleEnd(player.mode, end.reason, end.problem?.problem.manifest_url ?? null);
-    if (wasNext) return;
+    if (wasNext) {
+      this.current = this.shown;
+      return;
+    }
     if (end.reason === "offline") {
       this.set({ state: "reconnecting" });
       this.current = { mode: "offline" };
@@ -276,9 +289,9 @@ export class PlayerController {
   }
 
   private async probeWindow(): Promise<void> {
-    if (this.view.canSeek || this.manifestUrl === null) return;
+    if (this.view.canSeek || this.windowUrl === null) return;
     try {
-      const response = await fetch(dvrUrl(this.manifestUrl, location.href), { signal: this.abort.signal });
+      const response = await fetch(this.windowUrl, { signal: this.abort.signal });
       await response.body?.cancel();
       if (response.ok) this.set({ canSeek: true });
     } catch {

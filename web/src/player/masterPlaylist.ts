@@ -1,10 +1,15 @@
+import type { Playback } from "../api/types";
+
 /** The two things the player wants to know of a master playlist (RFC 8216 section 4.3.4). */
 
 export const countVariants = (playlist: string): number =>
   playlist.split("\n").filter((line) => line.startsWith("#EXT-X-STREAM-INF:")).length;
 
-/** `.../manifest.m3u8` -> `.../dvr.m3u8`, in the same directory, query kept. */
-export function dvrUrl(manifestUrl: string, base: string): string {
+/** The window's own URL, or `.../manifest.m3u8` -> `.../dvr.m3u8` in the same directory, query kept. Null: no window. */
+export function dvrUrl(playback: Playback, base: string): string | null {
+  const { dvr_url: told, manifest_url: manifestUrl } = playback;
+  if (told !== undefined) return told;
+  if (manifestUrl === null) return null;
   const url = new URL(manifestUrl, base);
   url.pathname = url.pathname.replace(/[^/]*$/, "dvr.m3u8");
   return url.href;

@@ -230,6 +230,8 @@ export class Connection {
       const fragment = await resource.restartIce(iceFragment(offer), abort.signal);
       if (pc.signalingState !== "have-local-offer") return;
       await pc.setRemoteDescription({ type: "answer", sdp: applyIceFragment(answer.sdp, fragment) });
+      // The old path may have come back meanwhile: then no change of state follows.
+      if (pc.connectionState === "connected") this.advance({ kind: "connected" });
     } catch {
       // Whatever the reason, the way on is the same: a clean join, which reports its own error.
       if (!abort.signal.aborted) this.advance({ kind: "restart-refused" });

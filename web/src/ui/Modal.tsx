@@ -15,7 +15,10 @@ export function Modal({ title, onClose, children }: { title: string; onClose: ()
       ref={ref}
       className="modal"
       aria-label={title}
-      onClose={onClose}
+      onClose={() => {
+        // The event comes late: the dialog may be open again (effects run twice in development).
+        if (ref.current?.open === false) onClose();
+      }}
       onClick={(event) => {
         if (event.target === ref.current) onClose();
       }}
