@@ -1,13 +1,13 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 
-import { mockServer } from "./dev/mock";
-
 const api = process.env.SPILLWAY_API ?? "http://127.0.0.1:8080";
 const mocked = process.env.SPILLWAY_MOCK === "1";
 
+const mock = mocked ? [(await import("./dev/mock.ts")).mockServer()] : [];
+
 export default defineConfig({
-  plugins: [react(), ...(mocked ? [mockServer()] : [])],
+  plugins: [react(), ...mock],
   base: "/",
   build: {
     outDir: "../signaling/static",

@@ -9,7 +9,7 @@ import type { IncomingMessage, Server as HttpServer, ServerResponse } from "node
 import { Server } from "socket.io";
 import type { Plugin } from "vite";
 
-import { Catalogue, type Scenario } from "./catalogue";
+import { Catalogue, type Scenario } from "./catalogue.ts";
 
 type Handler = (request: IncomingMessage, response: ServerResponse, path: string) => Promise<boolean>;
 

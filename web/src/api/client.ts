@@ -65,6 +65,15 @@ export async function deleteStream(token: string, streamId: string): Promise<voi
 export const rotateKey = (token: string, streamId: string): Promise<RotatedKey> =>
   json(`${at(streamId)}/key`, { method: "POST", token });
 
+export interface PlaybackToken {
+  token: string;
+  expires_at: string;
+  watch_url: string;
+}
+
+export const createPlaybackToken = (token: string, streamId: string, ttlS: number): Promise<PlaybackToken> =>
+  json(`${at(streamId)}/playback-tokens`, { method: "POST", token, body: { ttl_s: ttlS } });
+
 export const getPlayback = (streamId: string, token: string | null, signal?: AbortSignal): Promise<Playback> =>
   json(`${at(streamId)}/playback`, { token, signal });
 

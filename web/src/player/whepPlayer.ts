@@ -15,7 +15,7 @@ const QUALITIES = [
 /** Twice in a row signalling worked and no packet came: WebRTC doesn't get through here. */
 const BLOCKED_AFTER = 2;
 
-/** 4 s without a decoded frame on a healthy transport: the host has stalled. */
+/** 4 s without a packet on a healthy transport: the host has stalled. */
 const STALL_SAMPLES = 4;
 
 const END_BY_STATUS: Record<number, EndReason> = { 404: "refused", 409: "offline", 503: "full", 406: "unsupported" };
@@ -123,8 +123,8 @@ export class WhepPlayer implements Player {
 
   private watchForStall(totals: ReceiveTotals): void {
     if (this.totals === null || this.client.state !== "connected") return;
-    const moved = totals.frames > this.totals.frames || (totals.frames === 0 && totals.bytes > this.totals.bytes);
-    this.stalled = moved ? 0 : this.stalled + 1;
+    // Sound alone counts too: the host may have turned the camera off.
+    this.stalled = totals.bytes > this.totals.bytes ? 0 : this.stalled + 1;
     this.setState(this.stalled >= STALL_SAMPLES ? "reconnecting" : "playing");
   }
 

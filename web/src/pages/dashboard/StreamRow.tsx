@@ -13,6 +13,7 @@ import { Icon } from "../../ui/icons";
 import { Modal } from "../../ui/Modal";
 import { EditStream } from "./EditStream";
 import { EncoderLinks } from "./EncoderLinks";
+import { PrivateLink } from "./PrivateLink";
 
 interface Props {
   stream: Stream;
@@ -82,7 +83,12 @@ export function StreamRow({ stream, token, onChanged, onDeleted }: Props) {
           </button>
         </div>
       </div>
-      {opened === "keys" && <EncoderLinks streamId={stream.stream_id} token={token} />}
+      {opened === "keys" && (
+        <div className="row-more encoder-links">
+          {stream.visibility === "private" && <PrivateLink streamId={stream.stream_id} token={token} />}
+          <EncoderLinks streamId={stream.stream_id} token={token} />
+        </div>
+      )}
       {opened === "edit" && (
         <EditStream
           stream={stream}

@@ -2,7 +2,8 @@ import { useEffect, useMemo, useState } from "react";
 
 import { getStream } from "../../api/client";
 import { Gateway } from "../../api/gateway";
-import { explain } from "../../api/problem";
+import { explain, ProblemError } from "../../api/problem";
+import { signOut } from "../../app/session";
 import type { Notice, Stream, Viewers } from "../../api/types";
 
 export interface StreamWatch {
@@ -36,7 +37,10 @@ export function useStream(streamId: string, token: string | null, playbackToken:
     ];
     gateway.open();
     getStream(streamId, playbackToken ?? token, abort.signal).then(update, (reason: unknown) => {
-      if (!abort.signal.aborted) setError(explain(reason));
+      if (abort.signal.aborted) return;
+      // A token that has run out must not keep anyone from a public stream: go on as a guest.
+      if (reason instanceof ProblemError && reason.status === 401 && playbackToken === null && token !== null) signOut();
+      else setError(explain(reason));
     });
     return () => {
       abort.abort();
