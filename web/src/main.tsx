@@ -8,6 +8,7 @@ import "./styles/base.css";
 import "./styles/shell.css";
 import "./styles/discover.css";
 import "./styles/player.css";
+import "./styles/watch.css";
 import "./styles/forms.css";
 import "./styles/studio.css";
 
