@@ -46,7 +46,7 @@ pub struct Viewer {
     pub byes: u64,
     indices: HashSet<(u32, u64)>,
     assemblies: BTreeMap<u64, Assembly>,
-    received: BTreeMap<u64, bool>,
+    received: HashSet<u64>,
     highest: Option<u64>,
     missing: HashMap<u64, (Time, u32)>,
     next_nack: Time,
@@ -99,7 +99,7 @@ impl Viewer {
             byes: 0,
             indices: HashSet::new(),
             assemblies: BTreeMap::new(),
-            received: BTreeMap::new(),
+            received: HashSet::new(),
             highest: None,
             missing: HashMap::new(),
             next_nack: Time::FAR,
@@ -125,7 +125,7 @@ impl Viewer {
     }
 
     fn video(&mut self, now: Time, index: u64, timestamp: u32, payload_type: u8, payload: &[u8]) {
-        assert!(self.received.insert(index, true).is_none(), "packet {index} came twice as media");
+        self.received.insert(index);
         self.missing.remove(&index);
         if let Some(highest) = self.highest {
             assert!(index < highest + 5_000, "a jump from {highest} to {index}");
@@ -167,7 +167,9 @@ impl Viewer {
         loop {
             let next = self.assemblies.iter().find(|(&start, a)| {
                 let Some(frame) = &a.frame else { return false };
-                a.packets.len() == usize::from(a.count) && (self.last_frame == Some(start) || frame.keyframe)
+                a.packets.len() == usize::from(a.count)
+                    && (self.last_frame == Some(start)
+                        || frame.keyframe && self.last_frame.is_none_or(|last| start > last))
             });
             let Some((&start, _)) = next else { return };
             let assembly = self.assemblies.remove(&start).unwrap();
@@ -230,13 +232,16 @@ impl Peer for Viewer {
             header.ssrc
         );
         if header.ssrc == self.ssrc {
+            if self.received.contains(&index) {
+                return; // overtaken by its own retransmission
+            }
             self.video(now, index, header.timestamp, header.payload_type, &payload);
         } else if header.ssrc == self.ssrc + 1 {
             self.rtx += 1;
             let lost = u16::from_be_bytes([payload[0], payload[1]]);
             let newest = self.highest.expect("RTX before media");
             let original = newest - u64::from((newest as u16).wrapping_sub(lost));
-            if !self.received.contains_key(&original) {
+            if !self.received.contains(&original) {
                 self.video(now, original, header.timestamp, header.payload_type - 1, &payload[2..]);
             }
         } else if header.ssrc == self.ssrc + 2 {
