@@ -47,6 +47,8 @@ pub struct Viewer {
     indices: HashSet<(u32, u64)>,
     assemblies: BTreeMap<u64, Assembly>,
     received: HashSet<u64>,
+    /// Packets that only hold a number.
+    empty: HashSet<u64>,
     highest: Option<u64>,
     missing: HashMap<u64, (Time, u32)>,
     next_nack: Time,
@@ -100,6 +102,7 @@ impl Viewer {
             indices: HashSet::new(),
             assemblies: BTreeMap::new(),
             received: HashSet::new(),
+            empty: HashSet::new(),
             highest: None,
             missing: HashMap::new(),
             next_nack: Time::FAR,
@@ -138,6 +141,8 @@ impl Viewer {
         self.last_index = self.highest.unwrap_or(0);
         let Some(mark) = payload.windows(4).position(|w| w == b"MARK") else {
             assert!(payload.is_empty(), "payload without a mark");
+            self.empty.insert(index);
+            self.decode(now);
             return;
         };
         let field = &payload[mark + 4..];
@@ -165,6 +170,9 @@ impl Viewer {
     /// Hand frames to the decoder: whole, next in order, or a keyframe.
     fn decode(&mut self, now: Time) {
         loop {
+            while self.last_frame.is_some_and(|next| self.empty.contains(&next)) {
+                self.last_frame = self.last_frame.map(|next| next + 1);
+            }
             let next = self.assemblies.iter().find(|(&start, a)| {
                 let Some(frame) = &a.frame else { return false };
                 a.packets.len() == usize::from(a.count)
