@@ -217,7 +217,7 @@ def _section(media: MediaDescription, own: _OwnLines, bundle: list[str] | None) 
             feedback=tuple(f"{f.type} {f.parameter}" if f.parameter else f.type for f in codec.rtcpFeedback),
         )
         for codec in sorted(media.rtp.codecs, key=lambda codec: _preference(media, codec.payloadType))
-        if codec.payloadType in media.fmt
+        if codec.payloadType is not None and codec.payloadType in media.fmt
     )
     return MediaSection(
         kind=media.kind,
@@ -239,7 +239,7 @@ def _section(media: MediaDescription, own: _OwnLines, bundle: list[str] | None) 
     )
 
 
-def _preference(media: MediaDescription, number: int) -> int:
+def _preference(media: MediaDescription, number: int | None) -> int:
     return media.fmt.index(number) if number in media.fmt else len(media.fmt)
 
 
@@ -265,7 +265,8 @@ def _ssrcs(media: MediaDescription) -> tuple[tuple[int, int], ...]:
 
 
 def _credentials(media: MediaDescription) -> IceCredentials:
-    ufrag, pwd = media.ice.usernameFragment, media.ice.password
+    ice = media.ice
+    ufrag, pwd = (ice.usernameFragment, ice.password) if ice is not None else (None, None)
     # RFC 8839 section 5.4: at least 24 and 128 bits
     if not ufrag or not pwd or not 4 <= len(ufrag) <= 256 or not 22 <= len(pwd) <= 256:
         raise SdpError("ice-ufrag or ice-pwd is missing or has a wrong length")
