@@ -153,6 +153,8 @@ def parse_offer(text: str) -> Offer:
         raise SdpError("m-lines must be bundled (RFC 9143)")
     sections = tuple(_section(media, lines, bundle) for media, lines in zip(session.media, own, strict=True))
     mids = [section.mid for section in sections if section.bundled]
+    if not all(mids):
+        raise SdpError("an m-line has no mid (RFC 8829 section 5.2.1)")
     if len(set(mids)) != len(mids):
         raise SdpError("two m-lines have the same mid")
     first = next((m for m, s in zip(session.media, sections, strict=True) if s.bundled), None)
