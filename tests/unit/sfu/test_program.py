@@ -11,6 +11,7 @@ from sfu.events import ProgramCodec, StreamEnded, StreamLive, StreamNotice
 from sfu.media import Codec, ParticipantClosed, Source
 from sfu.stream import Stream
 from tests.unit.sfu.conftest import H264, Node
+from tests.unit.sfu.waiting import eventually
 
 
 def pointed(node: Node) -> dict[int, int | None]:
@@ -111,9 +112,7 @@ async def test_a_publisher_may_come_back_within_the_grace_period(node: Node) -> 
     assert node.events.count(StreamLive("show")) == 1
     assert stream(node).viewers == 1
     await node.push("closed", node.transports()[-1], "consent")
-    async with asyncio.timeout(5):
-        while node.sfu.router.get("show") is not None:
-            await asyncio.sleep(0.01)
+    await eventually(lambda: node.sfu.router.get("show") is None)
     assert StreamEnded("show", "gone") in node.events
     assert node.sfu.seats.total == 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 
 import pytest
@@ -88,16 +89,12 @@ def test_damage_never_raises_anything_else(name: str) -> None:
             lines[at] = draw.choice(
                 [line[:cut], line[cut:], line + line, "", line.replace(" ", ""), "m=" + line]
             )
-        try:
+        with contextlib.suppress(SdpError):
             parse_offer("\r\n".join(lines))
-        except SdpError:
-            pass
 
 
 @given(st.text())
 def test_any_text_is_an_offer_or_refused(text: str) -> None:
     for candidate in (text, "v=0\r\n" + text):
-        try:
+        with contextlib.suppress(SdpError):
             parse_offer(candidate)
-        except SdpError:
-            pass

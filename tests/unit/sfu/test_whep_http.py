@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from sfu.config import SfuConfig
 from sfu.events import StreamEnded, ViewersChanged
 from tests.unit.sfu.conftest import Node
 from tests.unit.sfu.offers import offer
+from tests.unit.sfu.waiting import eventually
 
 
 async def test_created_with_subscriptions_to_the_program(node: Node) -> None:
@@ -61,7 +60,7 @@ async def test_seats_are_held_from_the_post_and_given_back(node: Node) -> None:
     assert (full.status, document["type"]) == (503, "/problems/no-seat")
     assert document["manifest_url"] == "https://cdn.example/show.m3u8"
     assert node.sfu.seats.taken("show") == 2
-    await wait_for(lambda: node.sfu.seats.taken("show") == 1)
+    await eventually(lambda: node.sfu.seats.taken("show") == 1)
     assert (await node.whep()).status == 201
 
 
@@ -114,9 +113,3 @@ async def test_end_closes_every_viewer(node: Node) -> None:
     assert {order["alias"] for order in node.engine.named("remove_alias")} == {
         order["id"] for order in node.engine.named("open_alias")
     }
-
-
-async def wait_for(condition: object) -> None:
-    async with asyncio.timeout(5):
-        while not condition():  # type: ignore[operator]
-            await asyncio.sleep(0.01)

@@ -21,7 +21,8 @@ async def test_created_with_location_etag_and_links(node: Node) -> None:
     assert response.headers["Accept-Patch"] == FRAGMENT
     assert response.headers.getall("Link") == [
         '<stun:stun.example>; rel="ice-server"',
-        '<turn:turn.example>; rel="ice-server"; username="user"; credential="secret"; credential-type="password"',
+        '<turn:turn.example>; rel="ice-server"; username="user"; credential="secret"; '
+        'credential-type="password"',
     ]
     assert response.headers["Access-Control-Allow-Origin"] == "*"
     answer = await response.text()
