@@ -19,7 +19,6 @@ from sfu.stream import Router
 from sfu.tap import EngineTap
 from sfu.tasks import TaskOwner
 from sfu.track import Track
-from sfu.transport import Transport
 
 if TYPE_CHECKING:
     from sfu._engine import Engine, Event
@@ -34,6 +33,23 @@ EVENTS_PER_TURN = 1024
 
 class _CodecMismatch(Protocol):
     def __call__(self, subscription: int, codec: str) -> None: ...
+
+
+class EngineTransport(Protocol):
+    """What hears of the events of one of the engine's transports."""
+
+    @property
+    def transport_id(self) -> int: ...
+
+    def handle_reached(self) -> None: ...
+
+    def handle_dtls(self, data: bytes) -> None: ...
+
+    def handle_connected(self) -> None: ...
+
+    def handle_closed(self, reason: str) -> None: ...
+
+    async def close(self, reason: str) -> None: ...
 
 
 class Sfu:
@@ -54,7 +70,9 @@ class Sfu:
         self.lost_events = 0
         self.codec_mismatches = 0
         self._engine = engine
-        self._transports: dict[int, Transport] = {}
+        self.source_listeners: set[Callable[[int], None]] = set()
+        """Called with the id of every Track that is gone."""
+        self._transports: dict[int, EngineTransport] = {}
         self._mismatches: dict[int, _CodecMismatch] = {}
         self._tracks: dict[int, Track] = {}
         self._taps: dict[int, EngineTap] = {}
@@ -98,13 +116,13 @@ class Sfu:
             listener(event)
 
     def register_transport(
-        self, transport: Transport, on_codec_mismatch: _CodecMismatch | None = None
+        self, transport: EngineTransport, on_codec_mismatch: _CodecMismatch | None = None
     ) -> None:
         self._transports[transport.transport_id] = transport
         if on_codec_mismatch is not None:
             self._mismatches[transport.transport_id] = on_codec_mismatch
 
-    def unregister_transport(self, transport: Transport) -> None:
+    def unregister_transport(self, transport: EngineTransport) -> None:
         self._transports.pop(transport.transport_id, None)
         self._mismatches.pop(transport.transport_id, None)
 
@@ -112,7 +130,9 @@ class Sfu:
         self._tracks[track.track_id] = track
 
     def unregister_track(self, track: Track) -> None:
-        self._tracks.pop(track.track_id, None)
+        if self._tracks.pop(track.track_id, None) is not None:
+            for listener in list(self.source_listeners):
+                listener(track.track_id)
 
     def register_tap(self, tap: EngineTap) -> None:
         self._taps[tap.tap_id] = tap
