@@ -29,7 +29,8 @@ async def test_what_is_published_is_watched(codec: str) -> None:
             video = program.codec("video")
             assert video is not None
             assert video.name == codec
-            assert ViewersChanged("show", 1) in node.events
+            # the viewer's first RTCP tells that it has the keys
+            await eventually(lambda: ViewersChanged("show", 1) in node.events)
             async with node.http.delete(watching) as response:
                 assert response.status == 200
             assert ViewersChanged("show", 0) in node.events

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +25,15 @@ WORKERS = "tests.interop.relay_workers"
 async def node() -> AsyncIterator[NodeApp]:
     async with running_node() as running:
         yield running
+
+
+def runs(pid: int) -> bool:
+    """Whether the process is there and no zombie."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
 
 
 async def next_with(worker: Worker, key: str) -> Any:
@@ -147,7 +156,7 @@ async def test_a_crash_is_repaired_and_messages_go_both_ways(node: NodeApp) -> N
 async def test_a_worker_ends_with_its_supervisor(node: NodeApp) -> None:
     async with Worker(node.sfu, "show", f"{WORKERS}:dying", role="mixer") as worker:
         pid = await next_with(worker, "pid")
-    assert not os.path.exists(f"/proc/{pid}")
+    assert not runs(pid)
 
 
 async def test_a_worker_dies_with_its_parent() -> None:
@@ -158,10 +167,10 @@ async def test_a_worker_dies_with_its_parent() -> None:
     assert process.stdout is not None
     async with asyncio.timeout(30):
         pid = int(await process.stdout.readline())
-    assert os.path.exists(f"/proc/{pid}")
+    assert runs(pid)
     process.send_signal(signal.SIGKILL)
     await process.wait()
-    await eventually(lambda: not os.path.exists(f"/proc/{pid}"))
+    await eventually(lambda: not runs(pid))
 
 
 async def parent() -> None:
