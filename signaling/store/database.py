@@ -1,0 +1,85 @@
+"""Opens the relational database and brings its tables up to date."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, event, make_url
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from signaling.store.interfaces import StoreUnreachable
+
+__all__ = ["migrate", "open_database"]
+
+CONNECT_S = 5.0
+"""A database in the same building answers in milliseconds; an operator waits five seconds for the refusal."""
+BUSY_S = 5.0
+"""How long one SQLite writer waits for another before it gives up."""
+
+
+async def open_database(url: str | None, data_dir: Path) -> AsyncEngine:
+    """The engine for ``postgresql://...``, or for the SQLite file in ``data_dir``, migrated.
+
+    Raises StoreUnreachable."""
+    if url is None:
+        path = data_dir.resolve() / "spillway.db"
+        _probe_sqlite(path)
+        name = f"sqlite+aiosqlite:///{path}"
+        # Parameters hold names and hashes: they don't belong in an exception's text.
+        engine = create_async_engine(name, hide_parameters=True, connect_args={"timeout": BUSY_S})
+        event.listen(engine.sync_engine, "connect", _tune_sqlite)
+        where = "the SQLite file in data_dir"
+    else:
+        target = make_url(url).set(drivername="postgresql+asyncpg")
+        try:
+            engine = create_async_engine(
+                target, hide_parameters=True, pool_pre_ping=True, connect_args={"timeout": CONNECT_S}
+            )
+        except ModuleNotFoundError:
+            raise StoreUnreachable("database_url: PostgreSQL needs the package spillway[cluster]") from None
+        where = f"PostgreSQL at {target.host or 'localhost'}:{target.port or 5432}"
+    try:
+        async with asyncio.timeout(6 * CONNECT_S), engine.begin() as connection:
+            await connection.run_sync(migrate)
+    except (SQLAlchemyError, OSError, TimeoutError) as error:
+        await engine.dispose()
+        reason = str(getattr(error, "orig", None) or error or "no answer").splitlines()[0]
+        raise StoreUnreachable(f"can't open {where}: {reason}") from None
+    except Exception as error:
+        await engine.dispose()
+        # asyncpg's own errors (wrong password, unknown database) pass SQLAlchemy untranslated.
+        if type(error).__module__.startswith("asyncpg"):
+            raise StoreUnreachable(f"can't open {where}: {type(error).__name__}") from None
+        raise
+    return engine
+
+
+def migrate(connection: Connection) -> None:
+    """Run every migration that this database hasn't seen."""
+    config = Config()
+    config.set_main_option("script_location", "signaling.store:migrations")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _probe_sqlite(path: Path) -> None:
+    """A file that can't be opened is told here: aiosqlite leaves a thread behind when it finds out."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA user_version")
+    except (OSError, sqlite3.Error) as error:
+        raise StoreUnreachable(f"can't open the SQLite file {path}: {error}") from None
+
+
+def _tune_sqlite(connection: object, _: object) -> None:
+    cursor = connection.cursor()  # type: ignore[attr-defined]
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
