@@ -20,7 +20,7 @@ class Unavailable(Exception):
 
 @contextmanager
 def postgres_server() -> Iterator[str]:
-    """Yields ``postgresql://...`` of an empty server on 127.0.0.1, as user nobody when root. Raises Unavailable."""
+    """Yields the URL of an empty server on 127.0.0.1, run as nobody when root. Raises Unavailable."""
     folders = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)
     if not folders:
         raise Unavailable("no Debian package postgresql")

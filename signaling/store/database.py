@@ -28,8 +28,7 @@ async def open_database(url: str | None, data_dir: Path) -> AsyncEngine:
 
     Raises StoreUnreachable."""
     if url is None:
-        path = data_dir.resolve() / "spillway.db"
-        _probe_sqlite(path)
+        path = _probe_sqlite(data_dir)
         name = f"sqlite+aiosqlite:///{path}"
         # Parameters hold names and hashes: they don't belong in an exception's text.
         engine = create_async_engine(name, hide_parameters=True, connect_args={"timeout": BUSY_S})
@@ -68,14 +67,16 @@ def migrate(connection: Connection) -> None:
     command.upgrade(config, "head")
 
 
-def _probe_sqlite(path: Path) -> None:
+def _probe_sqlite(data_dir: Path) -> Path:
     """A file that can't be opened is told here: aiosqlite leaves a thread behind when it finds out."""
+    path = data_dir.absolute() / "spillway.db"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(path)) as connection:
             connection.execute("PRAGMA user_version")
     except (OSError, sqlite3.Error) as error:
         raise StoreUnreachable(f"can't open the SQLite file {path}: {error}") from None
+    return path
 
 
 def _tune_sqlite(connection: object, _: object) -> None:

@@ -68,7 +68,9 @@ class Streams(Protocol):
         ...
 
     async def change(self, stream_id: str, values: Mapping[str, Any]) -> StreamRecord | None:
-        """Change some of ``title``, ``category``, ``record``, ``visibility``, ``scheduled_at``. None if unknown.
+        """Change some of ``title``, ``category``, ``record``, ``visibility``, ``scheduled_at``.
+
+        None if there is no such stream.
 
         A time to start at makes a ``created`` or ``ended`` stream ``scheduled``, taking it away makes a
         ``scheduled`` one ``created`` (``ended`` if it was live before)."""

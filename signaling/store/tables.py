@@ -24,7 +24,7 @@ __all__ = ["Utc", "accounts", "audiences", "metadata", "streams", "tokens"]
 
 
 class Utc(TypeDecorator[datetime]):
-    """An aware UTC datetime: ``timestamptz`` in PostgreSQL, naive UTC text in SQLite, which knows no zones."""
+    """An aware UTC datetime, ``timestamptz`` in PostgreSQL, naive UTC text in SQLite (it knows no zones)."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
