@@ -66,7 +66,7 @@ class Settings(BaseSettings):
     )
     roles: Annotated[list[Role], NoDecode] = Field(
         ["all"],
-        description="roles of this process: `all`, or `api`, `gateway`, `engine`, `origin`, `mixer`, `bridge`",
+        description="this process is: `all`, or `api`, `gateway`, `engine`, `origin`, `mixer`, `bridge`",
     )
     seats_per_stream: int = Field(
         1000, ge=0, description="WebRTC viewers of one stream; further ones watch over HLS"

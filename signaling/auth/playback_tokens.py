@@ -1,7 +1,7 @@
 """Signed playback tokens: the right to watch one private stream until some moment.
 
 Nothing is stored. A token is ``pt_BODY.MAC``, both base64url without padding; the body is
-``stream_id.expiry`` (Unix seconds) and the MAC HMAC-SHA256 (RFC 2104) of it under a secret of the installation.
+``stream_id.expiry`` (Unix seconds), the MAC its HMAC-SHA256 (RFC 2104) under a secret of the installation.
 """
 
 from __future__ import annotations
