@@ -1,4 +1,4 @@
-"""What a caller is told when the answer is no: RFC 9457 problem details."""
+"""Problem documents (RFC 9457): the one form in which an HTTP or Socket.IO call is refused."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ __all__ = ["Problem"]
 
 
 class Problem(Exception):
-    """One refusal, as it goes out over HTTP (``application/problem+json``) and in Socket.IO acknowledgements.
+    """A refusal that the caller is told about, rendered as ``application/problem+json``.
 
-    ``name`` is stable and becomes the ``type`` (``/problems/NAME``); ``title`` belongs to the name,
-    ``detail`` to this occurrence. ``extra`` are further members of the document (RFC 9457 section 3.2).
+    ``name`` is stable and part of the API (``type`` is ``/problems/{name}``); ``detail`` is for people
+    and never carries keys, tokens or addresses; ``headers`` go with the HTTP response; ``members`` are
+    extension members (RFC 9457 section 3.2).
     """
 
     def __init__(
@@ -19,24 +20,26 @@ class Problem(Exception):
         name: str,
         status: int,
         title: str,
-        detail: str,
+        detail: str = "",
+        *,
         headers: Mapping[str, str] | None = None,
-        **extra: object,
+        **members: object,
     ) -> None:
-        super().__init__(f"{name}: {detail}")
+        super().__init__(detail or title)
         self.name = name
         self.status = status
         self.title = title
         self.detail = detail
-        self.headers = dict(headers or {})
-        self.extra = extra
+        self.headers: dict[str, str] = dict(headers or {})
+        self.members: dict[str, object] = members
 
-    def body(self) -> dict[str, object]:
-        """The problem document as a JSON object."""
-        return {
-            "type": f"/problems/{self.name}",
-            "title": self.title,
-            "status": self.status,
-            "detail": self.detail,
-            **self.extra,
-        }
+    @property
+    def type(self) -> str:
+        return f"/problems/{self.name}"
+
+    def document(self) -> dict[str, object]:
+        """The members of the JSON object, ``detail`` only where there is one."""
+        body: dict[str, object] = {"type": self.type, "title": self.title, "status": self.status}
+        if self.detail:
+            body["detail"] = self.detail
+        return body | self.members

@@ -63,6 +63,7 @@ class LiveStreams:
         self._changes.put_nowait(_Change(stream_id, "live"))
 
     def report_off(self, stream_id: str) -> None:
+        self._audiences.pop(stream_id, None)
         self._changes.put_nowait(_Change(stream_id, "off"))
 
     def report_audience(self, stream_id: str, *, webrtc: int | None = None, hls: int | None = None) -> None:
@@ -127,7 +128,6 @@ class LiveStreams:
         if change.to == "live":
             stream = await self._streams.went_live(change.stream_id, self._node_id, now)
         else:
-            self._audiences.pop(change.stream_id, None)
             stream = await self._streams.went_off(change.stream_id, now)
         if stream is not None:
             self.tell_changed(stream)

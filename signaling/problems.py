@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sfu.problem import Problem
 
-__all__ = ["CATALOGUE", "ProblemKind", "problem", "rate_limited"]
+__all__ = ["CATALOGUE", "ProblemKind", "problem", "rate_limited", "unauthorized"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +84,17 @@ CATALOGUE: Mapping[str, ProblemKind] = {
 }
 
 
-def problem(name: str, detail: str, headers: Mapping[str, str] | None = None, **extra: object) -> Problem:
+def problem(name: str, detail: str, headers: Mapping[str, str] | None = None, **members: object) -> Problem:
     """The refusal ``name`` with what is particular about this occurrence."""
     kind = CATALOGUE[name]
-    return Problem(kind.name, kind.status, kind.title, detail, headers, **extra)
+    return Problem(kind.name, kind.status, kind.title, detail, headers=headers, **members)
 
 
 def rate_limited(wait_s: float) -> Problem:
     seconds = max(1, round(wait_s + 0.5))
     return problem("rate-limited", f"Try again in {seconds} s.", {"Retry-After": str(seconds)})
+
+
+def unauthorized(detail: str) -> Problem:
+    # RFC 6750 section 3: a 401 says which scheme would do.
+    return problem("unauthorized", detail, {"WWW-Authenticate": 'Bearer realm="spillway"'})

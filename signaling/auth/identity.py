@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from signaling.auth.playback_tokens import PLAYBACK_TOKEN, PlaybackTokens
 from signaling.auth.secrets import ACCOUNT_TOKEN, hash_secret, new_secret
 from signaling.clock import Clock
-from signaling.problems import problem
+from signaling.problems import problem, unauthorized
 from signaling.store.interfaces import Accounts, Streams
 from signaling.store.records import Account, StreamRecord
 
@@ -70,6 +70,8 @@ class Identity:
         if stream is None:
             raise problem("unknown-stream", "No stream has this id.")
         if not visitor.may_watch(stream):
+            if visitor == Visitor():
+                raise unauthorized("This stream is private: send a playback token, or sign in as its owner.")
             raise problem("private-stream", "This stream needs a playback token.")
         return stream
 

@@ -21,7 +21,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 def problem_response(refusal: Problem) -> web.Response:
     return web.Response(
         status=refusal.status,
-        body=json.dumps(refusal.body()).encode(),
+        body=json.dumps(refusal.document()).encode(),
         content_type="application/problem+json",
         headers={"Cache-Control": "no-store", **refusal.headers},
     )

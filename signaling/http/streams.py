@@ -121,7 +121,7 @@ class StreamRoutes:
         "See a stream",
         tag="streams",
         public=True,
-        problems=("unknown-stream", "private-stream"),
+        problems=("unknown-stream", "private-stream", "unauthorized"),
     )
     async def get_stream(self, call: Call, stream_id: str, account: Account | None) -> StreamView:
         record = await self._identity.watched(stream_id, await self._visitor(call, account))
@@ -169,7 +169,7 @@ class StreamRoutes:
         "How to watch right now",
         tag="playback",
         public=True,
-        problems=("unknown-stream", "private-stream"),
+        problems=("unknown-stream", "private-stream", "unauthorized"),
     )
     async def get_playback(self, call: Call, stream_id: str, account: Account | None) -> Playback:
         visitor = await self._visitor(call, account)

@@ -23,8 +23,8 @@ BUSY_S = 5.0
 """How long one SQLite writer waits for another before it gives up."""
 
 
-async def open_database(url: str | None, data_dir: Path) -> AsyncEngine:
-    """The engine for ``postgresql://...``, or for the SQLite file in ``data_dir``, migrated.
+async def open_database(url: str | None, data_dir: Path, *, migrated: bool = True) -> AsyncEngine:
+    """The engine for ``postgresql://...``, or for the SQLite file in ``data_dir``, its tables up to date.
 
     Raises StoreUnreachable."""
     if url is None:
@@ -45,7 +45,8 @@ async def open_database(url: str | None, data_dir: Path) -> AsyncEngine:
         where = f"PostgreSQL at {target.host or 'localhost'}:{target.port or 5432}"
     try:
         async with asyncio.timeout(6 * CONNECT_S), engine.begin() as connection:
-            await connection.run_sync(migrate)
+            if migrated:
+                await connection.run_sync(migrate)
     except (SQLAlchemyError, OSError, TimeoutError) as error:
         await engine.dispose()
         reason = str(getattr(error, "orig", None) or error or "no answer").splitlines()[0]
