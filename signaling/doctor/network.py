@@ -80,8 +80,8 @@ def _address(settings: Settings, address: str) -> Finding:
     return Finding(
         "warn",
         name,
-        "not an address of this machine, and a datagram to it doesn't come back",
-        f"forward UDP {settings.rtc_port} to this machine; many routers don't loop back, so test from outside",
+        "none of this machine, and a datagram to it doesn't come back",
+        f"forward UDP {settings.rtc_port} to this machine; routers may not loop back: test from outside",
     )
 
 

@@ -159,7 +159,7 @@ class Gateway:
             log.exception("event %s failed", event if known else "(unknown)")
             answer = {
                 "ok": False,
-                "problem": problem("internal-error", "The fault is in the server's log.").body(),
+                "problem": problem("internal-error", "The fault is in the server's log.").document(),
             }
         self._metrics.gateway_events.labels(
             event if known else "unknown", "yes" if answer["ok"] else "no"

@@ -154,7 +154,7 @@ def _single(request: web.Request) -> Mapping[str, str]:
     for name in request.query:
         if len(request.query.getall(name)) > 1:
             raise problem("bad-request", f"The query parameter {name!r} stands there twice.")
-    return request.query
+    return dict(request.query)
 
 
 def _validate(model: type[BaseModel], value: object, kind: str) -> BaseModel:
