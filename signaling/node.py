@@ -89,6 +89,8 @@ class Node:
         """Under which this machine reaches the node; set when it listens."""
         self.media: Media = NoMedia()
         self.metrics = Metrics(self.media_counters)
+        self.gateway = Gateway(self.identity, self.origins, self.metrics, clock, limits=settings.rate_limits)
+        self.app = web.Application()
 
     def media_counters(self) -> MediaCounters:
         return MediaCounters()
@@ -140,12 +142,11 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
         ]
         mounts, features = _api(node, listeners)
         if settings.runs("gateway"):
-            gateway = Gateway(node.identity, node.origins, node.metrics, clock, limits=settings.rate_limits)
-            events = StreamEvents(gateway, node.identity, Views(node.live, node.media), listeners)
+            events = StreamEvents(node.gateway, node.identity, Views(node.live, node.media), listeners)
             node.live.listen(events)
             work.append(events.run())
-            mounts.append(Mount(gateway.routes()))
-        app = build_app(
+            mounts.append(Mount(node.gateway.routes()))
+        node.app = app = build_app(
             features=features,
             mounts=mounts,
             resolver=RequestResolver(node.origins, node.identity),
@@ -164,8 +165,7 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
         )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
-        if settings.runs("gateway"):
-            stack.push_async_callback(gateway.close)
+        stack.push_async_callback(node.gateway.close)
         site = web.SockSite(runner, listener, ssl_context=tls)
         await site.start()
         stack.callback(setattr, node, "state", "draining")

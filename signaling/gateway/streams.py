@@ -62,9 +62,7 @@ class StreamEvents:
                 self._gateway.send(allowed, "stream", self._stream(allowed[0], stream))
                 self._gateway.send(allowed, "playback", self._playback(allowed[0], stream))
             refused = [each for each in clients if not each.visitor.may_watch(stream)]
-            self._gateway.send(
-                refused, "notice", {"type": "private-stream", "text": "This stream is private now."}
-            )
+            self._dismiss(refused, "private-stream", "This stream is private now.")
 
     def stream_deleted(self, stream_id: str) -> None:
         self._counts.pop(stream_id, None)

@@ -7,7 +7,6 @@ own directory of clients (``Gateway``), and packets go into the clients' queues 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from typing import Any
 
@@ -24,6 +23,8 @@ LARGEST_MESSAGE = 256 * 1024
 """Bytes of one message: an SDP offer of 16 m-lines with all codecs is 80 kB."""
 CLOSE_S = 1.0
 """How long a client may take to answer our close before it is cut off."""
+
+PACKET_TYPES = frozenset("0123456")
 
 # Each malformed packet would be an exception with a traceback there; what matters is counted by the gateway.
 _silent = logging.getLogger("spillway.gateway.socketio")
@@ -78,6 +79,11 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
                     sockets.discard(self._sock)
                 return self._sock
 
+            async def wait(self) -> str | bytes | None:
+                """None ends it: for what is no Engine.IO packet, whose decoder leaves half a client behind."""
+                data: str | bytes = await super().wait()
+                return data if isinstance(data, bytes) or data[:1] in PACKET_TYPES else None
+
         # The one door to the driver: engineio has no option for it.
         self.eio._async = {**self.eio._async, "websocket": PlainWebSocket}
 
@@ -109,8 +115,8 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
 
     async def close(self) -> None:
         """Tell every client that the server goes away, and end."""
-        with contextlib.suppress(AttributeError):
-            # It fails where no client ever came (no service task to stop).
+        # The service task exists from the first client on, and shutdown() can't do without it.
+        if self.eio.service_task_handle is not None:
             await self.shutdown()
         goodbye = [each.close(code=WSCloseCode.GOING_AWAY) for each in list(self._sockets)]
         await asyncio.gather(*goodbye, return_exceptions=True)

@@ -45,8 +45,8 @@ def openapi_document(
     operations = list(operations)
     wanted: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {(ProblemDocument, "serialization"): None}
     for each in operations:
-        for model in filter(None, (each.body, each.query)):
-            wanted[model, "validation"] = None
+        if each.body is not None:
+            wanted[each.body, "validation"] = None
         if each.answer is not None:
             wanted[each.answer, "serialization"] = None
     references, schemas = models_json_schema(list(wanted), ref_template="#/components/schemas/{model}")

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -141,3 +142,10 @@ async def node(tmp_path: Path, clock: ManualClock) -> AsyncIterator[Node]:
 async def api(node: Node) -> AsyncIterator[Api]:
     async with aiohttp.ClientSession() as session:
         yield Api(node, session)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for what another task or the other end of a socket does."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - nobody there sets an event
+            await asyncio.sleep(0.01)

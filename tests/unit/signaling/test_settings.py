@@ -123,7 +123,7 @@ def test_a_secret_is_not_repeated_in_the_refusal() -> None:
 def test_unknown_keys_are_refused_by_name(tmp_path: Path) -> None:
     file = tmp_path / "spillway.toml"
     file.write_text("http_prot = 1\n")
-    with pytest.raises(ConfigurationError, match="http_prot: unknown setting in .*spillway.toml"):
+    with pytest.raises(ConfigurationError, match=r"http_prot: unknown setting in .*spillway\.toml"):
         load({"config": str(file)}, {})
     with pytest.raises(ConfigurationError, match="SPILLWAY_HTTP_PROT: unknown setting"):
         load({}, {"SPILLWAY_HTTP_PROT": "1"})

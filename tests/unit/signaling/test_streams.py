@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -11,14 +12,20 @@ from tests.unit.signaling.conftest import Api, ManualClock
 async def go_live(api: Api, stream_id: str) -> None:
     """As a publisher's first media does."""
     api.node.live.report_live(stream_id)
-    while (await api.node.streams.get(stream_id)).status != "live":  # type: ignore[union-attr]
-        pass
+    await becomes(api, stream_id, "live")
 
 
 async def go_off(api: Api, stream_id: str) -> None:
     api.node.live.report_off(stream_id)
-    while (await api.node.streams.get(stream_id)).status == "live":  # type: ignore[union-attr]
-        pass
+    await becomes(api, stream_id, "ended")
+
+
+async def becomes(api: Api, stream_id: str, status: str) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            stream = await api.node.streams.get(stream_id)
+            if stream is not None and stream.status == status:
+                return
 
 
 async def test_a_stream_is_made_whole(api: Api) -> None:
