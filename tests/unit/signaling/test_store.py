@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from signaling.store.database import open_database
+from signaling.store.database import HEAD, open_database
 from signaling.store.interfaces import BadCursor, NameTaken, StoreUnreachable
 from signaling.store.records import Account, Audience, NewStream, StreamRecord
 from signaling.store.sql_accounts import SqlAccounts
@@ -51,6 +53,12 @@ async def test_the_tables_are_what_the_migrations_make(engine: AsyncEngine) -> N
             lambda sync: compare_metadata(MigrationContext.configure(sync), metadata)
         )
     assert differences == []
+
+
+def test_the_newest_migration_is_known() -> None:
+    config = Config()
+    config.set_main_option("script_location", "signaling.store:migrations")
+    assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
 
 
 async def test_an_account_is_found_by_any_spelling_of_its_name(
