@@ -80,7 +80,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
                 return self._sock
 
             async def wait(self) -> str | bytes | None:
-                """None ends it: for what is no Engine.IO packet, whose decoder leaves half a client behind."""
+                """None ends it: for what is no Engine.IO packet; its decoder leaves half a client behind."""
                 data: str | bytes = await super().wait()
                 return data if isinstance(data, bytes) or data[:1] in PACKET_TYPES else None
 
