@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::message::{Command, SubscriptionId, TrackId, TransportId, WorkerIndex};
 use crate::stats::{SubscriptionStats, TrackStats, TransportStats, WorkerStats};
+use crate::time::Time;
+use crate::timeline::{observe_report, OffsetFilter};
 
 /// A transport's place: unowned until its first authenticated STUN request, then a worker's for good.
 #[derive(Default)]
@@ -63,6 +65,7 @@ pub struct Directory {
     transports: RwLock<HashMap<TransportId, Arc<TransportSlot>>>,
     tracks: RwLock<HashMap<TrackId, Arc<TrackStats>>>,
     subscriptions: RwLock<HashMap<SubscriptionId, Arc<SubscriptionStats>>>,
+    injected: Mutex<OffsetFilter>,
     pub workers: Vec<Arc<WorkerStats>>,
 }
 
@@ -80,6 +83,13 @@ macro_rules! write {
 impl Directory {
     pub fn new(workers: usize) -> Directory {
         Directory { workers: (0..workers).map(|_| Arc::default()).collect(), ..Directory::default() }
+    }
+
+    /// The offset between the wall clock of injected reports and node time: one for all injectors of this
+    /// process, whichever worker they are on, since they share that clock.
+    pub fn observe_injected(&self, now: Time, ntp: u64) -> i64 {
+        let mut filter = self.injected.lock().unwrap_or_else(PoisonError::into_inner);
+        observe_report(&mut filter, now, ntp)
     }
 
     pub fn add_transport(&self, id: TransportId) -> Arc<TransportSlot> {

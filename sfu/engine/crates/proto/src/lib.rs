@@ -10,14 +10,36 @@
 //! Several workers make one node: each owns a share of the transports, and they exchange
 //! [`Message`](message::Message)s that the driver carries in order. A test carries them by hand.
 
+pub mod codec;
+pub mod codec_match;
 pub mod config;
 pub mod directory;
+pub mod egress;
+pub mod extension;
+pub mod ice;
 pub mod message;
+pub mod nack;
 pub mod outbound;
 pub mod packet;
+pub mod receive;
+pub mod receive_stats;
+pub mod ring;
+pub mod route;
+pub mod rtcp;
+pub mod rtp;
+pub mod seq;
+pub mod srtp;
 pub mod stats;
+pub mod stun;
+pub mod subscription;
 pub mod tap;
+#[cfg(test)]
+mod testing;
 pub mod time;
+pub mod timeline;
+pub mod track;
+pub mod transport;
+pub mod twcc;
 pub mod worker;
 
 pub use config::{Config, Limits};

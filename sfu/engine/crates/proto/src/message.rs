@@ -140,31 +140,91 @@ pub struct InjectedPacket {
 
 /// Orders from the control side. Those for a transport reach its owner in the order given, also
 /// those that came before anybody owned it.
+#[derive(Clone)]
 pub enum Command {
     OpenTransport(TransportSpec),
     /// ICE restart (RFC 8445 section 9): the old credentials work until the new ones are used.
-    RestartIce { transport: TransportId, local: IceCredentials, remote: IceCredentials },
-    SetKeys { transport: TransportId, keys: SrtpKeys },
-    SendDtls { transport: TransportId, data: Vec<u8> },
-    CloseTransport { transport: TransportId },
-    AddTrack { transport: TransportId, track: TrackSpec },
-    RemoveTrack { track: TrackId },
-    AddSubscription { transport: TransportId, subscription: SubscriptionSpec },
-    RemoveSubscription { transport: TransportId, subscription: SubscriptionId },
-    SetSource { transport: TransportId, subscription: SubscriptionId, source: TrackId },
-    SetEncoding { transport: TransportId, subscription: SubscriptionId, encoding: Choice },
+    RestartIce {
+        transport: TransportId,
+        local: IceCredentials,
+        remote: IceCredentials,
+    },
+    SetKeys {
+        transport: TransportId,
+        keys: SrtpKeys,
+    },
+    SendDtls {
+        transport: TransportId,
+        data: Vec<u8>,
+    },
+    CloseTransport {
+        transport: TransportId,
+    },
+    AddTrack {
+        transport: TransportId,
+        track: TrackSpec,
+    },
+    RemoveTrack {
+        track: TrackId,
+    },
+    AddSubscription {
+        transport: TransportId,
+        subscription: SubscriptionSpec,
+    },
+    RemoveSubscription {
+        transport: TransportId,
+        subscription: SubscriptionId,
+    },
+    SetSource {
+        transport: TransportId,
+        subscription: SubscriptionId,
+        source: TrackId,
+    },
+    SetEncoding {
+        transport: TransportId,
+        subscription: SubscriptionId,
+        encoding: Choice,
+    },
     OpenInjector(InjectSpec),
-    Inject { track: TrackId, rid: String, packets: Vec<InjectedPacket> },
+    Inject {
+        track: TrackId,
+        rid: String,
+        packets: Vec<InjectedPacket>,
+    },
     /// Ties RTP time to the publisher's NTP time for an injected track.
-    InjectReport { track: TrackId, rid: String, ntp: u64, rtp_time: u32 },
+    InjectReport {
+        track: TrackId,
+        rid: String,
+        ntp: u64,
+        rtp_time: u32,
+    },
     /// Create an alias, or point it elsewhere; `None` points it at nothing.
-    PointAlias { alias: TrackId, kind: Kind, target: Option<TrackId> },
-    RemoveAlias { alias: TrackId },
-    OpenTap { tap: TapId, source: TrackId, encoding: Choice, queue: Arc<TapQueue> },
-    SetTapEncoding { tap: TapId, encoding: Choice },
-    CloseTap { tap: TapId },
+    PointAlias {
+        alias: TrackId,
+        kind: Kind,
+        target: Option<TrackId>,
+    },
+    RemoveAlias {
+        alias: TrackId,
+    },
+    OpenTap {
+        tap: TapId,
+        source: TrackId,
+        kind: Kind,
+        encoding: Choice,
+        queue: Arc<TapQueue>,
+    },
+    SetTapEncoding {
+        tap: TapId,
+        encoding: Choice,
+    },
+    CloseTap {
+        tap: TapId,
+    },
     /// Ask the track's publisher for a keyframe; coalesced to one a second and encoding.
-    RequestKeyframe { source: TrackId },
+    RequestKeyframe {
+        source: TrackId,
+    },
 }
 
 /// News for the control side.
@@ -208,15 +268,49 @@ pub enum CloseReason {
 pub enum Message {
     Command(Command),
     /// A datagram that arrived at a worker which does not own its transport.
-    Stray { local: Option<IpAddr>, remote: SocketAddr, data: Vec<u8> },
+    Stray {
+        local: Option<IpAddr>,
+        remote: SocketAddr,
+        data: Vec<u8>,
+    },
     /// Worker `from` has subscriptions to, or taps of, the track: send what it holds and what comes.
-    Interest { track: TrackId, from: WorkerIndex },
-    Disinterest { track: TrackId, from: WorkerIndex },
-    /// A packet of a track this worker asked for. History first, then live, in order.
-    Published { track: TrackId, packet: Arc<Packet> },
-    Reported { track: TrackId, encoding: u8, report: Report },
+    Interest {
+        track: TrackId,
+        from: WorkerIndex,
+    },
+    Disinterest {
+        track: TrackId,
+        from: WorkerIndex,
+    },
+    /// What the owner of a track holds of it: the first answer to an Interest.
+    History {
+        track: TrackId,
+        kind: Kind,
+        rids: Vec<String>,
+        packets: Vec<Arc<Packet>>,
+        reports: Vec<(u8, Report)>,
+    },
+    /// A packet of a track this worker asked for.
+    Published {
+        track: TrackId,
+        packet: Arc<Packet>,
+    },
+    Reported {
+        track: TrackId,
+        encoding: u8,
+        report: Report,
+    },
     /// A subscriber somewhere needs a keyframe.
-    KeyframeWanted { track: TrackId, encoding: u8 },
+    KeyframeWanted {
+        track: TrackId,
+        encoding: u8,
+    },
     /// The track ended.
-    Ended { track: TrackId },
+    Ended {
+        track: TrackId,
+    },
+    /// The transport is gone: forget its credentials.
+    Forget {
+        transport: TransportId,
+    },
 }

@@ -35,9 +35,7 @@ impl Outbound {
     /// The datagrams, one by one, whatever their grouping. For tests and for senders without GSO.
     pub fn datagrams(&self) -> impl Iterator<Item = (Option<IpAddr>, SocketAddr, &[u8])> {
         self.transmits.iter().flat_map(move |t| {
-            self.bytes[t.start..t.start + t.len]
-                .chunks(t.segment.max(1))
-                .map(move |d| (t.local, t.remote, d))
+            self.bytes[t.start..t.start + t.len].chunks(t.segment.max(1)).map(move |d| (t.local, t.remote, d))
         })
     }
 }

@@ -1,5 +1,6 @@
 //! A published packet as all subscribers share it: decrypted once, read-only from then on.
 
+use crate::codec::vp8;
 use crate::message::CodecSpec;
 use crate::time::Time;
 use std::sync::Arc;
@@ -24,6 +25,8 @@ pub struct Packet {
     pub audio_level: Option<u8>,
     /// CVO (3GPP TS 26.114) byte, if the packet carries one.
     pub orientation: Option<u8>,
+    /// Where its picture id stands, if it is VP8.
+    pub vp8: Option<vp8::Descriptor>,
     pub arrival: Time,
     pub codec: Arc<CodecSpec>,
     pub payload: Box<[u8]>,

@@ -73,6 +73,8 @@ stats! {
     WorkerStats {
         packets_received, bytes_received, packets_sent, bytes_sent, sends, send_errors,
         stun_requests, stun_refused, dtls_dropped, unroutable, strays, events_dropped,
+        /// Media for other workers that found their inboxes full.
+        messages_dropped,
         transports, subscriptions,
         /// Sum and count of microseconds between a packet's arrival and its last send.
         forward_us, forward_count,

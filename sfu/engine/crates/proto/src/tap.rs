@@ -9,8 +9,16 @@ use crate::packet::{Packet, Report};
 /// What a tap reads, in order.
 #[derive(Debug, Clone)]
 pub enum Tapped {
-    Packet { rid: Arc<str>, generation: u64, packet: Arc<Packet> },
-    Report { rid: Arc<str>, generation: u64, report: Report },
+    Packet {
+        rid: Arc<str>,
+        generation: u64,
+        packet: Arc<Packet>,
+    },
+    Report {
+        rid: Arc<str>,
+        generation: u64,
+        report: Report,
+    },
     /// The source ended for good.
     Ended,
 }

@@ -1,0 +1,162 @@
+//! What waits to leave on one transport, in which order and how fast.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::packet::Packet;
+use crate::time::Time;
+
+/// A run of packets sent at once lasts at most this long at the pacing rate.
+const BURST: Duration = Duration::from_millis(5);
+
+/// What a home connection takes: below this pacing would only add delay.
+const SLOWEST_BPS: u64 = 20_000_000;
+
+/// Headroom over the bitrate of what is forwarded: a keyframe of eight average frames leaves in two.
+const HEADROOM: u64 = 4;
+
+/// A packet on its way out, not yet encrypted.
+#[derive(Debug, Clone)]
+pub struct Queued {
+    pub packet: Arc<Packet>,
+    /// Index of its subscription in the transport.
+    pub subscription: u16,
+    /// Bytes of payload, kept here so that grouping by size touches no packet.
+    pub len: u16,
+    pub rtx: bool,
+    /// 48-bit packet index: rollover counter and sequence number (RFC 3711 section 3.3.1). For RTX it is
+    /// the original's.
+    pub index: u64,
+    pub timestamp: u32,
+    pub payload_type: u8,
+    /// VP8 picture id and TL0PICIDX to write, where the packet has them.
+    pub picture_id: u16,
+    pub tl0_index: u8,
+}
+
+/// The order of leaving: sound, retransmissions, video; replays come when all are empty.
+#[derive(Debug, Default)]
+pub struct Queues {
+    sound: VecDeque<Queued>,
+    rtx: VecDeque<Queued>,
+    video: VecDeque<Queued>,
+}
+
+impl Queues {
+    pub fn push_sound(&mut self, queued: Queued) {
+        self.sound.push_back(queued);
+    }
+
+    pub fn push_rtx(&mut self, queued: Queued) {
+        self.rtx.push_back(queued);
+    }
+
+    pub fn push_video(&mut self, queued: Queued) {
+        self.video.push_back(queued);
+    }
+
+    pub fn pop_sound(&mut self) -> Option<Queued> {
+        self.sound.pop_front()
+    }
+
+    pub fn pop_paced(&mut self) -> Option<Queued> {
+        self.rtx.pop_front().or_else(|| self.video.pop_front())
+    }
+
+    /// Drop waiting video of one subscription: its peer is too slow, and a keyframe will start it again.
+    pub fn drop_video(&mut self, subscription: u16) -> usize {
+        let before = self.video.len();
+        self.video.retain(|q| q.subscription != subscription);
+        before - self.video.len()
+    }
+
+    /// Drop everything of a subscription that ended.
+    pub fn drop_all_of(&mut self, subscription: u16) {
+        for queue in [&mut self.sound, &mut self.rtx, &mut self.video] {
+            queue.retain(|q| q.subscription != subscription);
+        }
+    }
+
+    /// The largest of the next few video payloads that is at most `slack` larger than `len`: a byte or
+    /// two of RTP padding then makes a frame's packets one GSO message.
+    pub fn equal_len(&self, len: u16, slack: u16) -> u16 {
+        self.video.iter().take(8).map(|q| q.len).filter(|&l| l > len && l <= len + slack).max().unwrap_or(len)
+    }
+
+    pub fn len(&self) -> usize {
+        self.sound.len() + self.rtx.len() + self.video.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub fn only_sound(&self) -> bool {
+        self.rtx.is_empty() && self.video.is_empty()
+    }
+
+    /// Give back what a burst took: 1,000 viewers' queues are otherwise never small again.
+    pub fn shrink(&mut self) {
+        for queue in [&mut self.sound, &mut self.rtx, &mut self.video] {
+            if queue.is_empty() && queue.capacity() > 64 {
+                queue.shrink_to(16);
+            }
+        }
+    }
+}
+
+/// A leaky bucket: when the next paced packet may leave.
+#[derive(Debug, Default)]
+pub struct Pacer {
+    next: Time,
+}
+
+impl Pacer {
+    /// The rate for media of `bitrate_bps` together.
+    pub fn rate(bitrate_bps: u64) -> u64 {
+        (bitrate_bps * HEADROOM).max(SLOWEST_BPS)
+    }
+
+    pub fn ready(&self, now: Time) -> bool {
+        self.next <= now
+    }
+
+    pub fn next(&self) -> Time {
+        self.next
+    }
+
+    /// `bytes` left at `now`, at `rate_bps`.
+    pub fn sent(&mut self, now: Time, bytes: usize, rate_bps: u64) {
+        let spent = Duration::from_nanos(bytes as u64 * 8 * 1_000_000_000 / rate_bps.max(1));
+        // The bucket holds a burst: idle time beyond it is not saved up.
+        let start = self.next.max(now - BURST);
+        self.next = start + spent;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_lasts_five_milliseconds_and_the_rate_holds() {
+        let mut pacer = Pacer::default();
+        let mut now = Time::from_micros(1_000_000);
+        let mut burst = 0;
+        while pacer.ready(now) {
+            pacer.sent(now, 1_250, 10_000_000); // 1 ms each
+            burst += 1;
+        }
+        assert_eq!(burst, 6);
+        let mut sent = 0;
+        for _ in 0..1_000 {
+            now += Duration::from_millis(1);
+            while pacer.ready(now) {
+                pacer.sent(now, 1_250, 10_000_000);
+                sent += 1;
+            }
+        }
+        assert_eq!(sent, 1_000);
+    }
+}

@@ -1,0 +1,353 @@
+//! ICE-lite (RFC 8445 section 2.5) for one transport: paths, consent, restart, and our own check of a
+//! path before media goes there. The same agent dials for a Relay.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use rand::Rng;
+
+use crate::message::IceCredentials;
+use crate::stun::{self, BindingRequest, Class};
+use crate::time::Time;
+
+/// What a peer address may make us send before it has answered: three times what came from it, so
+/// that a spoofed source is no amplifier (RFC 9000 section 8.1 has the same rule for QUIC).
+const AMPLIFICATION: u64 = 3;
+
+/// Paths remembered per transport: a phone has two interfaces, two families each, and a TURN relay.
+const MAX_PATHS: usize = 8;
+
+/// Our check is sent again after this, doubling each time: 50 ms is a short round trip.
+const CHECK_AGAIN: Duration = Duration::from_millis(50);
+const CHECK_TRIES: u32 = 7;
+
+/// A dialling side keeps its path alive this often, well inside the consent time of 30 s.
+const KEEPALIVE: Duration = Duration::from_secs(2);
+
+/// A verified path that carries media is asked again this often, for its round-trip time.
+const MEASURE: Duration = Duration::from_secs(5);
+
+#[derive(Debug)]
+struct Path {
+    local: Option<IpAddr>,
+    remote: SocketAddr,
+    received: u64,
+    sent: u64,
+    verified: bool,
+    last_request: Time,
+    check: Option<Check>,
+    next_check: Time,
+}
+
+#[derive(Debug)]
+struct Check {
+    transaction_id: [u8; 12],
+    sent: Time,
+    tries: u32,
+}
+
+/// An address pair that datagrams may be sent on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pair {
+    pub local: Option<IpAddr>,
+    pub remote: SocketAddr,
+}
+
+#[derive(Debug)]
+pub struct Ice {
+    local: IceCredentials,
+    remote: IceCredentials,
+    /// After a restart, until the new credentials are used.
+    previous: Option<(IceCredentials, IceCredentials)>,
+    dial: Option<SocketAddr>,
+    tie_breaker: u64,
+    paths: Vec<Path>,
+    selected: Option<usize>,
+    last_consent: Time,
+    rtt: Option<Duration>,
+}
+
+/// What became of a STUN message.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Handled {
+    /// Not for us, malformed or without integrity: dropped.
+    Refused,
+    /// An authenticated request; true if the path of media changed.
+    Request { path_changed: bool },
+    /// An answer to our own check.
+    Answer,
+}
+
+impl Ice {
+    pub fn new(
+        now: Time,
+        local: IceCredentials,
+        remote: IceCredentials,
+        dial: Option<SocketAddr>,
+        rng: &mut impl Rng,
+    ) -> Ice {
+        let mut ice = Ice {
+            local,
+            remote,
+            previous: None,
+            dial,
+            tie_breaker: rng.random(),
+            paths: Vec::new(),
+            selected: None,
+            last_consent: now,
+            rtt: None,
+        };
+        if let Some(remote) = dial {
+            ice.paths.push(Path::new(None, remote, now));
+            ice.selected = Some(0);
+        }
+        ice
+    }
+
+    pub fn restart(&mut self, local: IceCredentials, remote: IceCredentials) {
+        let local = std::mem::replace(&mut self.local, local);
+        let remote = std::mem::replace(&mut self.remote, remote);
+        self.previous = Some((local, remote));
+    }
+
+    /// The user fragments by which requests find this transport.
+    pub fn ufrags(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.local.ufrag.as_str())
+            .chain(self.previous.as_ref().map(|(local, _)| local.ufrag.as_str()))
+    }
+
+    /// The ufrag of ours that a request's username names (RFC 8445 section 7.2.2: theirs is after the colon).
+    pub fn local_ufrag<'a>(message: &stun::Message<'a>) -> Option<&'a str> {
+        message.username()?.split(':').next()
+    }
+
+    /// Check a message against our credentials without changing anything: may it own a transport?
+    pub fn authentic(local: &IceCredentials, message: &stun::Message<'_>) -> bool {
+        Self::local_ufrag(message) == Some(local.ufrag.as_str())
+            && message.verify_integrity(local.pwd.as_bytes())
+    }
+
+    /// Answers are appended to `out`, to be sent to where the message came from.
+    pub fn handle(
+        &mut self,
+        now: Time,
+        pair: Pair,
+        message: &stun::Message<'_>,
+        size: usize,
+        rng: &mut impl Rng,
+        out: &mut Vec<u8>,
+    ) -> Handled {
+        if message.method() != stun::BINDING || !message.fingerprint_ok() {
+            return Handled::Refused;
+        }
+        match message.class() {
+            Class::Request => self.handle_request(now, pair, message, size, rng, out),
+            Class::Success => self.handle_success(now, pair, message),
+            Class::Error | Class::Indication => Handled::Refused,
+        }
+    }
+
+    fn handle_request(
+        &mut self,
+        now: Time,
+        pair: Pair,
+        message: &stun::Message<'_>,
+        size: usize,
+        rng: &mut impl Rng,
+        out: &mut Vec<u8>,
+    ) -> Handled {
+        let pwd = if Self::authentic(&self.local, message) {
+            self.previous = None; // the new credentials are in use (RFC 8445 section 9)
+            self.local.pwd.clone()
+        } else {
+            match &self.previous {
+                Some((local, _)) if Self::authentic(local, message) => local.pwd.clone(),
+                _ => return Handled::Refused,
+            }
+        };
+        let Some(at) = self.path(now, pair) else { return Handled::Refused };
+        self.last_consent = now;
+        let path = &mut self.paths[at];
+        path.received += size as u64;
+        path.last_request = now;
+        let before = out.len();
+        stun::write_binding_success(out, message.transaction_id(), pair.remote, pwd.as_bytes());
+        path.sent += (out.len() - before) as u64;
+        if !path.verified && path.check.is_none() {
+            path.next_check = now;
+            path.check = Some(Check { transaction_id: rng.random(), sent: now, tries: 0 });
+        }
+        // Before nomination the newest path serves DTLS; nomination is the controlling side's word.
+        let take = match self.selected {
+            None => true,
+            Some(selected) if selected == at => false,
+            Some(selected) => message.has_use_candidate() || self.stale(now, selected),
+        };
+        if take {
+            self.selected = Some(at);
+        }
+        Handled::Request { path_changed: take }
+    }
+
+    /// A path without a request for three of Firefox's check intervals (5 s) gives way to one that has them.
+    fn stale(&self, now: Time, at: usize) -> bool {
+        now.since(self.paths[at].last_request) > Duration::from_secs(15)
+    }
+
+    fn handle_success(&mut self, now: Time, pair: Pair, message: &stun::Message<'_>) -> Handled {
+        let keys = [Some(&self.remote), self.previous.as_ref().map(|(_, remote)| remote)];
+        if !keys.into_iter().flatten().any(|r| message.verify_integrity(r.pwd.as_bytes())) {
+            return Handled::Refused;
+        }
+        let Some(path) = self.paths.iter_mut().find(|p| {
+            p.remote == pair.remote
+                && p.check.as_ref().is_some_and(|c| c.transaction_id == message.transaction_id())
+        }) else {
+            return Handled::Refused;
+        };
+        if let Some(check) = path.check.take() {
+            let sample = now.since(check.sent);
+            // RFC 6298 section 2: SRTT = 7/8 SRTT + 1/8 R.
+            self.rtt = Some(self.rtt.map_or(sample, |rtt| (rtt * 7 + sample) / 8));
+        }
+        path.local = path.local.or(pair.local);
+        path.verified = true;
+        path.last_request = now;
+        path.next_check = now + if self.dial.is_some() { KEEPALIVE } else { MEASURE };
+        if self.dial.is_some() {
+            self.last_consent = now;
+        }
+        Handled::Answer
+    }
+
+    fn path(&mut self, now: Time, pair: Pair) -> Option<usize> {
+        let found = self.paths.iter().position(|p| p.remote == pair.remote);
+        if let Some(at) = found {
+            self.paths[at].local = pair.local.or(self.paths[at].local);
+            return Some(at);
+        }
+        if self.paths.len() < MAX_PATHS {
+            self.paths.push(Path::new(pair.local, pair.remote, now));
+            return Some(self.paths.len() - 1);
+        }
+        // Replace the path that has been silent longest, never the one in use.
+        let at = (0..self.paths.len())
+            .filter(|&i| Some(i) != self.selected)
+            .min_by_key(|&i| (self.paths[i].verified, self.paths[i].last_request))?;
+        self.paths[at] = Path::new(pair.local, pair.remote, now);
+        Some(at)
+    }
+
+    /// Bytes of another kind came from an address: they raise what may go back there.
+    pub fn received(&mut self, remote: SocketAddr, size: usize) {
+        if let Some(path) = self.paths.iter_mut().find(|p| p.remote == remote) {
+            path.received += size as u64;
+        }
+    }
+
+    pub fn knows(&self, remote: SocketAddr) -> bool {
+        self.paths.iter().any(|p| p.remote == remote)
+    }
+
+    pub fn selected_remote(&self) -> Option<SocketAddr> {
+        self.selected.map(|at| self.paths[at].remote)
+    }
+
+    /// Where media goes: only to an address that answered our own check.
+    pub fn media_pair(&self) -> Option<Pair> {
+        let path = &self.paths[self.selected?];
+        path.verified.then_some(Pair { local: path.local, remote: path.remote })
+    }
+
+    /// Where `size` bytes of DTLS or RTCP may go now; counts them.
+    pub fn control_pair(&mut self, size: usize) -> Option<Pair> {
+        let path = &mut self.paths[self.selected?];
+        let size = size as u64;
+        if !path.verified && path.sent + size > AMPLIFICATION * path.received {
+            return None;
+        }
+        path.sent += size;
+        Some(Pair { local: path.local, remote: path.remote })
+    }
+
+    /// Write the check that is due, if any, and where it goes.
+    pub fn poll_check(&mut self, now: Time, rng: &mut impl Rng, out: &mut Vec<u8>) -> Option<Pair> {
+        let (selected, dial) = (self.selected, self.dial.is_some());
+        let at = (0..self.paths.len()).find(|&i| {
+            let path = &self.paths[i];
+            path.next_check <= now && (path.check.is_some() || dial || (path.verified && Some(i) == selected))
+        })?;
+        let path = &mut self.paths[at];
+        let check =
+            path.check.get_or_insert_with(|| Check { transaction_id: rng.random(), sent: now, tries: 0 });
+        let username = format!("{}:{}", self.remote.ufrag, self.local.ufrag);
+        let before = out.len();
+        BindingRequest {
+            transaction_id: check.transaction_id,
+            username: &username,
+            key: self.remote.pwd.as_bytes(),
+            priority: 1 << 24 | 65_535 << 8 | 255, // a host candidate's: RFC 8445 section 5.1.2.1
+            controlling: dial.then_some(self.tie_breaker),
+            use_candidate: dial,
+        }
+        .write(out);
+        let size = (out.len() - before) as u64;
+        check.sent = now;
+        check.tries += 1;
+        let tries = check.tries;
+        path.next_check = now + CHECK_AGAIN * (1 << tries.min(CHECK_TRIES));
+        if tries >= CHECK_TRIES {
+            path.check = None;
+            path.next_check = if dial { now + KEEPALIVE } else { Time::FAR };
+            if path.verified {
+                path.next_check = now + MEASURE;
+            }
+        }
+        if !dial && !path.verified && path.sent + size > AMPLIFICATION * path.received {
+            out.truncate(before);
+            return None;
+        }
+        path.sent += size;
+        Some(Pair { local: path.local, remote: path.remote })
+    }
+
+    pub fn next_check(&self) -> Time {
+        let dial = self.dial.is_some();
+        (0..self.paths.len())
+            .filter(|&i| {
+                let path = &self.paths[i];
+                path.check.is_some() || dial || (path.verified && Some(i) == self.selected)
+            })
+            .map(|i| self.paths[i].next_check)
+            .min()
+            .unwrap_or(Time::FAR)
+    }
+
+    /// The last time the peer agreed to receive (RFC 7675).
+    pub fn last_consent(&self) -> Time {
+        self.last_consent
+    }
+
+    pub fn rtt(&self) -> Option<Duration> {
+        self.rtt
+    }
+
+    pub fn remotes(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.paths.iter().map(|p| p.remote)
+    }
+}
+
+impl Path {
+    fn new(local: Option<IpAddr>, remote: SocketAddr, now: Time) -> Path {
+        Path {
+            local,
+            remote,
+            received: 0,
+            sent: 0,
+            verified: false,
+            last_request: now,
+            check: None,
+            next_check: now,
+        }
+    }
+}

@@ -1,0 +1,415 @@
+//! One encoding of a published Track: order, losses, padding, keyframes.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::codec::{self, vp8, CodecName};
+use crate::message::{CodecSpec, Event, TrackId};
+use crate::nack::NackGenerator;
+use crate::packet::{Packet, Report};
+use crate::receive_stats::ReceiveStats;
+use crate::ring::WIDEST_GAP;
+use crate::rtcp::{self, ReportBlock};
+use crate::seq::{Unwrapper16, Unwrapper32};
+use crate::stats::TrackStats;
+use crate::time::Time;
+use crate::track::IDLE;
+
+/// Requests for a keyframe reach the publisher at most this often: each costs it a large frame.
+const KEYFRAME_REQUEST: Duration = Duration::from_secs(1);
+
+/// Dropped padding-only packets remembered: Chromium probes with up to a hundred in a row.
+const PADDING: usize = 256;
+
+/// A packet on its way into an encoding. `ssrc` is None for what RTX brought back.
+pub struct Incoming<'a> {
+    pub ssrc: Option<u32>,
+    pub sequence: u16,
+    pub timestamp: u32,
+    pub marker: bool,
+    pub payload: &'a [u8],
+    pub codec: &'a Arc<CodecSpec>,
+}
+
+#[derive(Debug)]
+pub struct Encoding {
+    rid: String,
+    ssrc: Option<u32>,
+    ended: bool,
+    generation: u32,
+    sequence: Unwrapper16,
+    time: Unwrapper32,
+    highest: u64,
+    seen: Seen,
+    padding: VecDeque<u64>,
+    forgotten_padding: u64,
+    /// Sequence numbers at or below this are older than the padding that is remembered.
+    oldest: u64,
+    keyframe_time: Option<u64>,
+    codec: Option<Arc<CodecSpec>>,
+    codec_name: CodecName,
+    size: Option<(u32, u32)>,
+    nack: NackGenerator,
+    stats: ReceiveStats,
+    last_packet: Time,
+    flowing: bool,
+    keyframe_wanted: Option<Time>,
+    keyframe_asked: Option<Time>,
+    fir_sequence: u8,
+    bits: (Time, u64),
+}
+
+impl Encoding {
+    pub fn new(rid: String) -> Encoding {
+        Encoding {
+            rid,
+            ssrc: None,
+            ended: false,
+            generation: 0,
+            sequence: Unwrapper16::default(),
+            time: Unwrapper32::default(),
+            highest: 0,
+            seen: Seen::default(),
+            padding: VecDeque::new(),
+            forgotten_padding: 0,
+            oldest: 0,
+            keyframe_time: None,
+            codec: None,
+            codec_name: CodecName::Other,
+            size: None,
+            nack: NackGenerator::default(),
+            stats: ReceiveStats::default(),
+            last_packet: Time::ZERO,
+            flowing: false,
+            keyframe_wanted: None,
+            keyframe_asked: None,
+            fir_sequence: 0,
+            bits: (Time::ZERO, 0),
+        }
+    }
+
+    pub fn rid(&self) -> &str {
+        &self.rid
+    }
+
+    pub fn ssrc(&self) -> Option<u32> {
+        self.ssrc
+    }
+
+    pub fn ended(&self) -> bool {
+        self.ended
+    }
+
+    pub fn end(&mut self) {
+        self.ended = true;
+    }
+
+    /// A new SSRC: everything that counted for the old one starts again.
+    fn restart(&mut self, ssrc: u32) {
+        let rid = std::mem::take(&mut self.rid);
+        *self = Encoding {
+            ssrc: Some(ssrc),
+            generation: self.generation + u32::from(self.ssrc.is_some()),
+            keyframe_wanted: self.keyframe_wanted,
+            fir_sequence: self.fir_sequence,
+            ..Encoding::new(rid)
+        };
+    }
+
+    pub fn handle(
+        &mut self,
+        now: Time,
+        incoming: Incoming<'_>,
+        track: TrackId,
+        index: u8,
+        stats: &TrackStats,
+        events: &mut Vec<Event>,
+    ) -> Option<Packet> {
+        if let Some(ssrc) = incoming.ssrc {
+            if self.ssrc != Some(ssrc) {
+                self.restart(ssrc);
+            }
+        }
+        if let Some(ssrc) = self.ssrc.filter(|_| self.highest > 0) {
+            if self.sequence.peek(incoming.sequence) > self.highest + WIDEST_GAP {
+                self.restart(ssrc);
+            }
+        }
+        let seq = self.sequence.unwrap(incoming.sequence);
+        if !self.seen.insert(seq) || seq <= self.oldest {
+            stats.duplicates.add(1);
+            return None;
+        }
+        let newest = seq > self.highest;
+        self.highest = self.highest.max(seq);
+        self.nack.received(seq, now);
+        if incoming.ssrc.is_some() {
+            self.stats.received(seq, incoming.timestamp, incoming.codec.clock_rate, now);
+        } else {
+            stats.recovered.add(1);
+        }
+        self.last_packet = now;
+        self.ended = false;
+        self.bits.1 += incoming.payload.len() as u64 * 8;
+        stats.packets.add(1);
+        stats.bytes.add(incoming.payload.len() as u64);
+        let empty = incoming.payload.is_empty();
+        if empty {
+            stats.padding_dropped.add(1);
+            if newest {
+                self.close_gap(seq);
+                return None;
+            }
+        }
+        let rtp_time = self.time.unwrap(incoming.timestamp);
+        if !empty {
+            self.announce(&incoming, track, events);
+        }
+        let frame = codec::inspect(self.codec_name, incoming.payload);
+        // SPS, PPS and the slices of one IDR are one keyframe: it starts once.
+        let keyframe_start = frame.keyframe_start && self.keyframe_time != Some(rtp_time);
+        if keyframe_start {
+            self.keyframe_time = Some(rtp_time);
+            self.keyframe_wanted = None;
+            stats.keyframes.add(1);
+        }
+        if frame.size.is_some() && frame.size != self.size {
+            self.size = frame.size;
+            if let Some((width, height)) = frame.size {
+                events.push(Event::Resolution { track, rid: self.rid.clone(), width, height });
+            }
+        }
+        Some(Packet {
+            encoding: index,
+            generation: self.generation,
+            seq: self.closed(seq),
+            rtp_time,
+            marker: incoming.marker,
+            keyframe_start,
+            empty,
+            audio_level: None,
+            orientation: None,
+            vp8: match self.codec_name {
+                CodecName::Vp8 => vp8::Descriptor::parse(incoming.payload).ok(),
+                _ => None,
+            },
+            arrival: now,
+            codec: incoming.codec.clone(),
+            payload: incoming.payload.into(),
+        })
+    }
+
+    fn announce(&mut self, incoming: &Incoming<'_>, track: TrackId, events: &mut Vec<Event>) {
+        let same = self.codec.as_ref().is_some_and(|c| Arc::ptr_eq(c, incoming.codec));
+        if same && self.flowing {
+            return;
+        }
+        if !same {
+            self.codec = Some(incoming.codec.clone());
+            self.codec_name = CodecName::from_sdp(&incoming.codec.name);
+        }
+        self.flowing = true;
+        events.push(Event::Flowing {
+            track,
+            rid: self.rid.clone(),
+            codec: (**incoming.codec).clone(),
+            ssrc: self.ssrc.unwrap_or(0),
+        });
+    }
+
+    fn close_gap(&mut self, seq: u64) {
+        self.padding.push_back(seq);
+        if self.padding.len() > PADDING {
+            if let Some(oldest) = self.padding.pop_front() {
+                self.forgotten_padding += 1;
+                self.oldest = oldest;
+            }
+        }
+    }
+
+    /// The sequence number without the padding-only packets before it.
+    fn closed(&self, seq: u64) -> u64 {
+        seq - self.forgotten_padding - self.padding.partition_point(|&p| p < seq) as u64
+    }
+
+    pub fn sender_report(&mut self, now: Time, ntp: u64, rtp_time: u32, offset_us: i64) -> Report {
+        self.stats.sender_report(ntp, now);
+        Report {
+            generation: self.generation,
+            ntp,
+            rtp_time: self.time.peek(rtp_time),
+            arrival: now,
+            offset_us,
+        }
+    }
+
+    pub fn report_block(&mut self, now: Time) -> Option<ReportBlock> {
+        let ssrc = self.ssrc.filter(|_| self.flowing)?;
+        Some(self.stats.block(ssrc, now))
+    }
+
+    /// Bits per second since the last call.
+    pub fn take_bits(&mut self, now: Time) -> u64 {
+        let (since, bits) = std::mem::replace(&mut self.bits, (now, 0));
+        bits * 1_000_000 / (now.since(since).as_micros() as u64).max(1)
+    }
+
+    pub fn check_idle(&mut self, now: Time, track: TrackId, events: &mut Vec<Event>) {
+        if self.flowing && now.since(self.last_packet) > IDLE {
+            self.flowing = false;
+            events.push(Event::Idle { track, rid: self.rid.clone() });
+        }
+    }
+
+    /// True if nobody wanted one before.
+    pub fn want_keyframe(&mut self, now: Time) -> bool {
+        let news = self.keyframe_wanted.is_none() && self.ssrc.is_some();
+        if news {
+            self.keyframe_wanted = Some(now);
+        }
+        news
+    }
+
+    /// One coalesced request a second while somebody waits (RFC 4585 section 6.3.1, RFC 5104 section 4.3.1).
+    pub fn poll_keyframe(
+        &mut self,
+        now: Time,
+        pli: bool,
+        fir: bool,
+        sender: u32,
+        stats: &TrackStats,
+        out: &mut Vec<u8>,
+    ) {
+        if !self.keyframe_due(now) {
+            return;
+        }
+        let Some(ssrc) = self.ssrc else { return };
+        if pli {
+            rtcp::write_pli(out, sender, ssrc);
+        } else if fir {
+            self.fir_sequence = self.fir_sequence.wrapping_add(1);
+            rtcp::write_fir(out, sender, ssrc, self.fir_sequence);
+        } else {
+            return;
+        }
+        stats.pli_sent.add(1);
+    }
+
+    /// True if a request should leave now; it counts as sent.
+    pub fn keyframe_due(&mut self, now: Time) -> bool {
+        let due = self.keyframe_deadline() <= now;
+        if due {
+            self.keyframe_asked = Some(now);
+        }
+        due
+    }
+
+    fn keyframe_deadline(&self) -> Time {
+        match (self.keyframe_wanted, self.keyframe_asked) {
+            (None, _) => Time::FAR,
+            (Some(wanted), None) => wanted,
+            (Some(wanted), Some(asked)) => wanted.max(asked + KEYFRAME_REQUEST),
+        }
+    }
+
+    pub fn poll_nack(
+        &mut self,
+        now: Time,
+        rtt: Duration,
+        sender: u32,
+        stats: &TrackStats,
+        out: &mut Vec<u8>,
+    ) {
+        if !self.nack.next_deadline().is_some_and(|at| at <= now) {
+            return;
+        }
+        let Some(ssrc) = self.ssrc else { return };
+        let mut lost = Vec::new();
+        self.nack.poll(now, rtt, &mut lost);
+        if !lost.is_empty() {
+            stats.nack_sent.add(lost.len() as u64);
+            rtcp::write_nack(out, sender, ssrc, &lost);
+        }
+    }
+
+    pub fn next_deadline(&self) -> Time {
+        self.nack.next_deadline().unwrap_or(Time::FAR).min(self.keyframe_deadline())
+    }
+}
+
+/// Which of the last 2,048 sequence numbers came: a retransmission may cross the original.
+#[derive(Debug, Default)]
+struct Seen {
+    highest: u64,
+    bits: [u64; 32],
+}
+
+impl Seen {
+    const SIZE: u64 = 2_048;
+
+    /// False if it came before or is too old to tell.
+    fn insert(&mut self, seq: u64) -> bool {
+        if seq > self.highest {
+            let from = self.highest.max(seq.saturating_sub(Self::SIZE)) + 1;
+            for gone in from..=seq {
+                self.bits[(gone / 64 % 32) as usize] &= !(1 << (gone % 64));
+            }
+            self.highest = seq;
+        } else if self.highest - seq >= Self::SIZE {
+            return false;
+        }
+        let word = &mut self.bits[(seq / 64 % 32) as usize];
+        let fresh = *word & (1 << (seq % 64)) == 0;
+        *word |= 1 << (seq % 64);
+        fresh
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::codec;
+
+    fn feed(encoding: &mut Encoding, seq: u16, payload: &[u8]) -> Option<u64> {
+        let codec = Arc::new(codec("VP8", 96));
+        let incoming = Incoming {
+            ssrc: Some(7),
+            sequence: seq,
+            timestamp: u32::from(seq) * 3000,
+            marker: true,
+            payload,
+            codec: &codec,
+        };
+        let stats = TrackStats::default();
+        encoding.handle(Time::from_micros(1), incoming, 1, 0, &stats, &mut Vec::new()).map(|p| p.seq)
+    }
+
+    #[test]
+    fn padding_closes_the_sequence_also_over_the_wrap() {
+        for start in [0u16, 100, 32_766, 65_533] {
+            let mut encoding = Encoding::new(String::new());
+            let at = |i: u16| start.wrapping_add(i);
+            let first = feed(&mut encoding, at(0), b"media").unwrap();
+            assert_eq!(feed(&mut encoding, at(1), b""), None);
+            assert_eq!(feed(&mut encoding, at(2), b""), None);
+            assert_eq!(feed(&mut encoding, at(3), b"media"), Some(first + 1));
+            assert_eq!(feed(&mut encoding, at(5), b"media"), Some(first + 3));
+            // Late padding keeps its place: the gap is already known to viewers.
+            assert_eq!(feed(&mut encoding, at(4), b""), Some(first + 2));
+            assert_eq!(feed(&mut encoding, at(4), b""), None);
+        }
+    }
+
+    #[test]
+    fn duplicates_are_dropped_once_and_old_ones_too() {
+        let mut seen = Seen::default();
+        assert!(seen.insert(70_000));
+        assert!(!seen.insert(70_000));
+        assert!(seen.insert(69_000));
+        assert!(!seen.insert(69_000));
+        assert!(seen.insert(80_000));
+        assert!(!seen.insert(70_000));
+        assert!(seen.insert(79_999));
+    }
+}

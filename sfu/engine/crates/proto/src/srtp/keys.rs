@@ -1,0 +1,217 @@
+//! Session keys (RFC 3711 section 4.3) and the two ciphers with what goes into them.
+
+use super::{Profile, SrtpError};
+use aws_lc_rs::aead::{Aad, LessSafeKey, Nonce, UnboundKey, AES_128_GCM, AES_256_GCM};
+use aws_lc_rs::cipher::{EncryptingKey, EncryptionContext, UnboundCipherKey, AES_128, AES_256};
+use aws_lc_rs::{constant_time, hmac};
+
+/// HMAC-SHA1 cut to 80 bits.
+const CM_TAG_LEN: usize = 10;
+pub(super) const GCM_TAG_LEN: usize = 16;
+const AUTH_KEY_LEN: usize = 20;
+/// What of a compound RTCP packet stays in the clear: the first header and the sender's SSRC.
+pub(super) const RTCP_HEADER_LEN: usize = 8;
+/// The E flag before the SRTCP index (RFC 3711 section 3.4).
+pub(super) const ENCRYPTED: u32 = 1 << 31;
+
+/// Keys of RTP, and those of RTCP, of one master key. Key schedules are computed once.
+pub(super) enum Session {
+    Cm { cipher: EncryptingKey, salt: [u8; 14], auth: hmac::Key },
+    Gcm { cipher: LessSafeKey, salt: [u8; 12] },
+}
+
+/// Labels of the key derivation (RFC 3711 section 4.3.2): encryption, then authentication, then salt.
+#[derive(Clone, Copy)]
+pub(super) enum Stream {
+    Rtp = 0,
+    Rtcp = 3,
+}
+
+impl Session {
+    pub fn derive(profile: Profile, stream: Stream, key_and_salt: &[u8]) -> Result<Session, SrtpError> {
+        if key_and_salt.len() != profile.key_len() + profile.salt_len() {
+            return Err(SrtpError::BadKey);
+        }
+        let (key, salt) = key_and_salt.split_at(profile.key_len());
+        let label = stream as u8;
+        let mut session_key = [0; 32];
+        let session_key = &mut session_key[..key.len()];
+        derive(key, salt, label, session_key)?;
+        let mut session_salt = [0; 14];
+        let session_salt = &mut session_salt[..salt.len()];
+        derive(key, salt, label + 2, session_salt)?;
+        let mut auth = [0; AUTH_KEY_LEN];
+        derive(key, salt, label + 1, &mut auth)?;
+        Session::new(profile, session_key, session_salt, &auth)
+    }
+
+    /// From session keys; `auth` is for AES-CM only.
+    pub fn new(profile: Profile, key: &[u8], salt: &[u8], auth: &[u8]) -> Result<Session, SrtpError> {
+        let gcm = match profile {
+            Profile::Aes128CmSha1_80 => {
+                return Ok(Session::Cm {
+                    cipher: counter_mode(key)?,
+                    salt: salt.try_into().map_err(|_| SrtpError::BadKey)?,
+                    auth: hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, auth),
+                })
+            }
+            Profile::AeadAes128Gcm => &AES_128_GCM,
+            Profile::AeadAes256Gcm => &AES_256_GCM,
+        };
+        let key = UnboundKey::new(gcm, key).map_err(|_| SrtpError::BadKey)?;
+        let salt = salt.try_into().map_err(|_| SrtpError::BadKey)?;
+        Ok(Session::Gcm { cipher: LessSafeKey::new(key), salt })
+    }
+
+    pub fn tag_len(&self) -> usize {
+        match self {
+            Session::Cm { .. } => CM_TAG_LEN,
+            Session::Gcm { .. } => GCM_TAG_LEN,
+        }
+    }
+
+    /// In SRTCP the index stands before the tag (RFC 3711 section 3.4), with GCM after it (RFC 7714
+    /// section 9.2).
+    pub fn index_before_tag(&self) -> bool {
+        matches!(self, Session::Cm { .. })
+    }
+}
+
+fn counter_mode(key: &[u8]) -> Result<EncryptingKey, SrtpError> {
+    let algorithm = if key.len() == 32 { &AES_256 } else { &AES_128 };
+    let key = UnboundCipherKey::new(algorithm, key).map_err(|_| SrtpError::BadKey)?;
+    EncryptingKey::ctr(key).map_err(|_| SrtpError::BadKey)
+}
+
+/// XORs the key stream that begins at counter block `iv` into `data`. Encrypts and decrypts.
+pub(super) fn apply_key_stream(cipher: &EncryptingKey, iv: [u8; 16], data: &mut [u8]) {
+    let context = EncryptionContext::Iv128((&iv).into());
+    cipher.less_safe_encrypt(data, context).expect("counter mode takes any length");
+}
+
+/// RFC 3711 section 4.3.3 with a key derivation rate of zero: the key stream of AES-CM under the
+/// master key, its counter block the master salt with `label` XORed into byte 7. A salt of 96 bits is
+/// extended with zeros (RFC 7714 section 11); keys of 256 bits derive with AES-256 (RFC 6188 section 3).
+pub(super) fn derive(key: &[u8], salt: &[u8], label: u8, out: &mut [u8]) -> Result<(), SrtpError> {
+    let mut iv = [0; 16];
+    iv[..salt.len()].copy_from_slice(salt);
+    iv[7] ^= label;
+    out.fill(0);
+    apply_key_stream(&counter_mode(key)?, iv, out);
+    Ok(())
+}
+
+/// Counter block of AES-CM (RFC 3711 section 4.1.1): salt * 2^16 ^ SSRC * 2^64 ^ index * 2^16.
+pub(super) fn counter_block(salt: &[u8; 14], ssrc: u32, index: u64) -> [u8; 16] {
+    let mut iv = [0; 16];
+    iv[..14].copy_from_slice(salt);
+    let mixed = u128::from_be_bytes(iv) ^ u128::from(ssrc) << 64 ^ u128::from(index) << 16;
+    mixed.to_be_bytes()
+}
+
+/// RFC 7714 section 8.1: SSRC and the 48-bit index, XOR salt. For RTCP (section 9.1) the index has
+/// only 31 bits, and so the same form.
+fn nonce(salt: &[u8; 12], ssrc: u32, index: u64) -> Nonce {
+    let mut bytes = [0; 12];
+    bytes[2..6].copy_from_slice(&ssrc.to_be_bytes());
+    bytes[6..].copy_from_slice(&index.to_be_bytes()[2..]);
+    bytes.iter_mut().zip(salt).for_each(|(byte, salt)| *byte ^= salt);
+    Nonce::assume_unique_for_key(bytes)
+}
+
+/// Where a packet stands: what makes its nonce, and what is authenticated besides it.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    stream: Stream,
+    ssrc: u32,
+    /// 48 bits for RTP, 31 for RTCP.
+    index: u64,
+    /// RTP: the rollover counter. RTCP: E flag and index.
+    pub trailer: [u8; 4],
+}
+
+impl Place {
+    pub fn rtp(ssrc: u32, index: u64) -> Place {
+        Place { stream: Stream::Rtp, ssrc, index, trailer: ((index >> 16) as u32).to_be_bytes() }
+    }
+
+    pub fn rtcp(ssrc: u32, index: u32) -> Place {
+        let trailer = (ENCRYPTED | index).to_be_bytes();
+        Place { stream: Stream::Rtcp, ssrc, index: u64::from(index), trailer }
+    }
+
+    /// What GCM authenticates besides the ciphertext: the header, for RTCP also the word that ends
+    /// the packet (RFC 7714 sections 8.2 and 9.2).
+    fn with_aad<T>(&self, header: &[u8], run: impl FnOnce(&[u8]) -> T) -> T {
+        match self.stream {
+            Stream::Rtp => run(header),
+            Stream::Rtcp => {
+                let mut aad = [0; RTCP_HEADER_LEN + 4];
+                aad[..RTCP_HEADER_LEN].copy_from_slice(header);
+                aad[RTCP_HEADER_LEN..].copy_from_slice(&self.trailer);
+                run(&aad)
+            }
+        }
+    }
+}
+
+impl Session {
+    /// Encrypts `packet` from `header_len` on and gives the tag, of which `tag_len` bytes count.
+    pub fn seal(&self, place: Place, packet: &mut [u8], header_len: usize) -> [u8; GCM_TAG_LEN] {
+        let mut tag = [0; GCM_TAG_LEN];
+        match self {
+            Session::Cm { cipher, salt, auth } => {
+                let iv = counter_block(salt, place.ssrc, place.index);
+                apply_key_stream(cipher, iv, &mut packet[header_len..]);
+                let digest = authenticate(auth, packet, place);
+                tag[..CM_TAG_LEN].copy_from_slice(&digest.as_ref()[..CM_TAG_LEN]);
+            }
+            Session::Gcm { cipher, salt } => {
+                let nonce = nonce(salt, place.ssrc, place.index);
+                let (header, body) = packet.split_at_mut(header_len);
+                let sealed = place
+                    .with_aad(header, |aad| cipher.seal_in_place_separate_tag(nonce, Aad::from(aad), body))
+                    .expect("a datagram is not too long for GCM");
+                tag.copy_from_slice(sealed.as_ref());
+            }
+        }
+        tag
+    }
+
+    /// The reverse of `seal`. After an error the packet behind its header is of no use.
+    pub fn open(
+        &self,
+        place: Place,
+        packet: &mut [u8],
+        header_len: usize,
+        tag: &[u8],
+    ) -> Result<(), SrtpError> {
+        match self {
+            Session::Cm { cipher, salt, auth } => {
+                let digest = authenticate(auth, packet, place);
+                constant_time::verify_slices_are_equal(&digest.as_ref()[..CM_TAG_LEN], tag)
+                    .map_err(|_| SrtpError::Authentication)?;
+                let iv = counter_block(salt, place.ssrc, place.index);
+                apply_key_stream(cipher, iv, &mut packet[header_len..]);
+            }
+            Session::Gcm { cipher, salt } => {
+                let nonce = nonce(salt, place.ssrc, place.index);
+                let (header, body) = packet.split_at_mut(header_len);
+                place
+                    .with_aad(header, |aad| {
+                        cipher.open_in_place_separate_tag(nonce, Aad::from(aad), tag, body).map(|_| ())
+                    })
+                    .map_err(|_| SrtpError::Authentication)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// RFC 3711 section 4.2: over the packet and its rollover counter, or RTCP index.
+fn authenticate(key: &hmac::Key, packet: &[u8], place: Place) -> hmac::Tag {
+    let mut context = hmac::Context::with_key(key);
+    context.update(packet);
+    context.update(&place.trailer);
+    context.sign()
+}

@@ -1,0 +1,427 @@
+//! One participant receiving one Track: which encoding, since when, and under which numbers.
+
+mod feed;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::codec_match::match_codec;
+use crate::config::Limits;
+use crate::egress::Queued;
+use crate::extension::Layout;
+use crate::message::{Choice, CodecSpec, Extensions, Kind, SubscriptionId, SubscriptionSpec, TrackId};
+use crate::packet::{us_to_ntp, Packet};
+use crate::rtcp::SenderInfo;
+use crate::stats::SubscriptionStats;
+use crate::time::Time;
+use crate::track::Track;
+
+pub use feed::{Feed, Replay};
+
+/// Feeds before the current one that retransmissions may still ask for.
+const OLD_FEEDS: usize = 3;
+
+/// Seconds from 1900 to 1970 (RFC 868).
+const NTP_UNIX: i64 = 2_208_988_800;
+
+/// What a subscription wants of its worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    Nothing,
+    /// A keyframe of this encoding of the source.
+    Keyframe(u8),
+    /// The feed moved: sender reports are due, and the old track may be left.
+    Switched,
+    /// The peer takes no codec that the source sends.
+    Mismatch,
+}
+
+/// NTP time of our reports. The wall clock only labels: see `Config::wall_offset_us`.
+pub fn wall_ntp(now: Time, wall_offset_us: i64) -> u64 {
+    us_to_ntp(now.micros() as i64 + wall_offset_us + NTP_UNIX * 1_000_000)
+}
+
+#[derive(Debug)]
+pub struct Subscription {
+    pub id: SubscriptionId,
+    pub kind: Kind,
+    pub ssrc: u32,
+    pub rtx_ssrc: u32,
+    /// A Track or an alias.
+    pub source: TrackId,
+    /// The Track that the source stands for now.
+    pub track: Option<TrackId>,
+    pub choice: Choice,
+    pub layout: Layout,
+    pub stats: Arc<SubscriptionStats>,
+    pub next_report: Time,
+    codecs: Vec<CodecSpec>,
+    target: Option<u8>,
+    feed: Option<Feed>,
+    old: VecDeque<Feed>,
+    next_index: u64,
+    /// Capture time in microseconds and RTP time at which this subscription's clock began.
+    base: Option<(i64, u64)>,
+    first_time: u64,
+    last_time: u64,
+    last_picture: (u16, u8),
+    mismatch: Option<Arc<CodecSpec>>,
+    sent: (u32, u32),
+}
+
+impl Subscription {
+    /// `first_index`: below 2^15 (RFC 3711 section 3.3.1 wants room before the first wrap), or what is
+    /// next under this SSRC if it was used before; `first_time`: random.
+    pub fn new(
+        spec: SubscriptionSpec,
+        extensions: &Extensions,
+        stats: Arc<SubscriptionStats>,
+        first_index: u64,
+        first_time: u32,
+    ) -> Subscription {
+        Subscription {
+            layout: Layout::new(extensions, spec.kind, &spec.mid),
+            id: spec.id,
+            kind: spec.kind,
+            ssrc: spec.ssrc,
+            rtx_ssrc: spec.rtx_ssrc,
+            source: spec.source,
+            track: None,
+            choice: spec.encoding,
+            stats,
+            next_report: Time::FAR,
+            codecs: spec.codecs,
+            target: None,
+            feed: None,
+            old: VecDeque::new(),
+            next_index: first_index,
+            base: None,
+            first_time: u64::from(first_time) | 1 << 32,
+            last_time: 0,
+            last_picture: (0, 0),
+            mismatch: None,
+            sent: (0, 0),
+        }
+    }
+
+    pub fn next_index(&self) -> u64 {
+        self.next_index
+    }
+
+    pub fn feed(&self) -> Option<&Feed> {
+        self.feed.as_ref()
+    }
+
+    /// Tracks of former feeds, to be left now that another is shown.
+    pub fn take_left(&mut self) -> Vec<TrackId> {
+        let shown = self.feed.as_ref().map(|f| f.track);
+        let mut left: Vec<TrackId> = self.old.iter().map(|f| f.track).filter(|&t| Some(t) != shown).collect();
+        left.dedup();
+        left
+    }
+
+    /// The source's codec, while the peer takes none like it.
+    pub fn mismatched(&self) -> Option<String> {
+        self.mismatch.as_ref().map(|codec| codec.name.clone())
+    }
+
+    /// Stop until the next keyframe: what waited was dropped.
+    pub fn stop(&mut self) {
+        self.retire();
+    }
+
+    pub fn replays(&self) -> bool {
+        self.feed.as_ref().is_some_and(|f| f.replay.is_some())
+    }
+
+    /// Choose the encoding of `track` again: after a subscription, a choice, or a change of what flows.
+    pub fn choose(&mut self, now: Time, id: TrackId, track: &Track, limits: &Limits) -> Wish {
+        let target = track.choose(now, &self.choice);
+        self.target = Some(target);
+        if self.kind == Kind::Audio {
+            return Wish::Nothing; // sound starts with its next packet
+        }
+        match &self.feed {
+            Some(feed) if feed.track == id && feed.encoding == target && self.is_current(feed, track) => {
+                Wish::Nothing
+            }
+            // What is being seen goes on until the keyframe comes.
+            Some(feed) if feed.track == id && track.flows(now, feed.encoding) => Wish::Keyframe(target),
+            // So does the track that is left, until the worker says that it was lost.
+            Some(feed) if feed.track != id => Wish::Keyframe(target),
+            _ => self.replay(now, id, track, target, limits),
+        }
+    }
+
+    fn is_current(&self, feed: &Feed, track: &Track) -> bool {
+        track.encodings.get(usize::from(feed.encoding)).is_some_and(|e| e.generation == feed.generation)
+    }
+
+    /// The track that is still shown has ended or gone silent: start from the history of the new one.
+    pub fn lost_old(&mut self, now: Time, id: TrackId, track: &Track, limits: &Limits) -> Wish {
+        let target = track.choose(now, &self.choice);
+        self.target = Some(target);
+        self.replay(now, id, track, target, limits)
+    }
+
+    /// Start from the current group of pictures if it is young enough, else ask for a keyframe.
+    fn replay(&mut self, now: Time, id: TrackId, track: &Track, target: u8, limits: &Limits) -> Wish {
+        let Some(encoding) = track.encodings.get(usize::from(target)) else { return Wish::Nothing };
+        let start = encoding.ring.group_of_pictures(now, limits.replay_age);
+        let Some(first) = start.and_then(|s| encoding.ring.get(s)) else { return Wish::Keyframe(target) };
+        let Some(last) = encoding.ring.last() else { return Wish::Keyframe(target) };
+        let first = first.clone();
+        let live_capture = encoding.clock.capture_us(last.rtp_time, last.codec.clock_rate);
+        let lag_us = (last.arrival.micros() as i64 - live_capture).max(0);
+        let wish = self.switch(now, id, track, &first);
+        if wish == Wish::Switched {
+            if let Some(feed) = &mut self.feed {
+                feed.replay = Some(Replay { cursor: first.seq, lag_us });
+            }
+            self.next_report = Time::FAR; // reports of the picture begin at the live edge
+            self.stats.replayed.add(1);
+        }
+        wish
+    }
+
+    /// Take `packet` as the first of a new feed.
+    fn switch(&mut self, now: Time, id: TrackId, track: &Track, packet: &Arc<Packet>) -> Wish {
+        let Some(codec) = match_codec(&packet.codec, &self.codecs).map(|at| &self.codecs[at]) else {
+            self.retire();
+            if self.mismatch.as_ref().is_some_and(|m| **m == *packet.codec) {
+                return Wish::Nothing;
+            }
+            self.mismatch = Some(packet.codec.clone());
+            return Wish::Mismatch;
+        };
+        let (payload_type, rtx_payload_type) = (codec.payload_type, codec.rtx_payload_type);
+        self.mismatch = None;
+        let ours = self.time_of(track, packet);
+        let picture_shift = match packet.vp8.as_ref() {
+            Some(vp8) => (
+                vp8.picture_id.map_or(0, |(id, _, _)| self.last_picture.0.wrapping_add(1).wrapping_sub(id)),
+                vp8.tl0picidx.map_or(0, |(i, _)| self.last_picture.1.wrapping_add(1).wrapping_sub(i)),
+            ),
+            None => (0, 0),
+        };
+        self.retire();
+        self.feed = Some(Feed {
+            track: id,
+            encoding: packet.encoding,
+            generation: packet.generation,
+            first: packet.seq,
+            first_index: self.next_index,
+            codec: packet.codec.clone(),
+            payload_type,
+            rtx_payload_type,
+            time_shift: ours.wrapping_sub(packet.rtp_time) as i64,
+            picture_shift,
+            replay: None,
+            retimed: VecDeque::new(),
+        });
+        self.next_report = now;
+        self.stats.switches.add(1);
+        self.stats.encoding.set(u64::from(packet.encoding) + 1);
+        Wish::Switched
+    }
+
+    fn retire(&mut self) {
+        if let Some(feed) = self.feed.take() {
+            self.old.push_back(feed);
+            if self.old.len() > OLD_FEEDS {
+                self.old.pop_front();
+            }
+        }
+        self.stats.encoding.set(0);
+    }
+
+    /// RTP time on this subscription's clock for a packet of any source, by its capture time; later than
+    /// all that was sent.
+    fn time_of(&mut self, track: &Track, packet: &Packet) -> u64 {
+        let rate = packet.codec.clock_rate;
+        let capture = self.capture_us(track, packet);
+        let (capture_base, time_base) = *self.base.get_or_insert((capture, self.first_time));
+        let ticks = i128::from(capture - capture_base) * i128::from(rate) / 1_000_000;
+        let ours = time_base.wrapping_add_signed(ticks as i64);
+        if self.last_time != 0 && ours <= self.last_time {
+            self.last_time + u64::from(rate / 1_000) // a millisecond on
+        } else {
+            ours
+        }
+    }
+
+    fn capture_us(&self, track: &Track, packet: &Packet) -> i64 {
+        track.encodings.get(usize::from(packet.encoding)).map_or(packet.arrival.micros() as i64, |e| {
+            e.clock.capture_us(packet.rtp_time, packet.codec.clock_rate)
+        })
+    }
+
+    /// A packet of the subscription's track, or of the one it is about to leave.
+    pub fn forward(
+        &mut self,
+        now: Time,
+        place: u16,
+        id: TrackId,
+        track: &Track,
+        packet: &Arc<Packet>,
+    ) -> (Option<Queued>, Wish) {
+        if let Some(feed) = &mut self.feed {
+            if feed.carries(id, packet) {
+                let behind = match &feed.replay {
+                    Some(replay) => packet.seq >= replay.cursor, // the replay comes to it
+                    None => false,
+                };
+                let leaves = packet.seq >= feed.first && !behind;
+                return (leaves.then(|| self.queue(place, packet)).flatten(), Wish::Nothing);
+            }
+        }
+        if self.track != Some(id) {
+            return (None, Wish::Nothing);
+        }
+        let target = *self.target.get_or_insert(packet.encoding);
+        if packet.encoding != target {
+            return (None, Wish::Nothing);
+        }
+        if self.kind == Kind::Video && !packet.keyframe_start {
+            return (None, Wish::Keyframe(target));
+        }
+        match self.switch(now, id, track, packet) {
+            Wish::Switched => (self.queue(place, packet), Wish::Switched),
+            wish => (None, wish),
+        }
+    }
+
+    /// The next packet of the replay; None when it has met the live edge.
+    pub fn replay_next(&mut self, now: Time, place: u16, track: &Track) -> Option<Queued> {
+        let feed = self.feed.as_mut()?;
+        let replay = feed.replay.as_mut()?;
+        let encoding = track.encodings.get(usize::from(feed.encoding))?;
+        let found = if encoding.generation == feed.generation {
+            encoding.ring.from(replay.cursor).next().cloned()
+        } else {
+            None
+        };
+        let Some(packet) = found else {
+            self.meet_live(now, track);
+            return None;
+        };
+        replay.cursor = packet.seq + 1;
+        let fresh = feed.retimed.back().is_none_or(|&(t, _)| packet.rtp_time > t);
+        if fresh {
+            // As if captured just now, less what live packets lag: arrival and RTP time advance together,
+            // so that the receiver's delay estimate stays small.
+            let rate = packet.codec.clock_rate;
+            let shown = now.micros() as i64 - replay.lag_us;
+            let (capture_base, time_base) = self.base?;
+            let ticks = i128::from(shown - capture_base) * i128::from(rate) / 1_000_000;
+            let ours = time_base.wrapping_add_signed(ticks as i64).max(self.last_time + 1);
+            feed.retime(packet.rtp_time, ours);
+        }
+        self.queue(place, &packet)
+    }
+
+    fn meet_live(&mut self, now: Time, track: &Track) {
+        let Some(feed) = &mut self.feed else { return };
+        feed.replay = None;
+        let Some(last) = track.encodings.get(usize::from(feed.encoding)).and_then(|e| e.ring.last()).cloned()
+        else {
+            return;
+        };
+        let (Some((capture_base, time_base)), rate) = (self.base, last.codec.clock_rate) else { return };
+        let capture = self.capture_us(track, &last);
+        let ticks = i128::from(capture - capture_base) * i128::from(rate) / 1_000_000;
+        let live = time_base.wrapping_add_signed(ticks as i64);
+        if let Some(feed) = &mut self.feed {
+            feed.time_shift = live.wrapping_sub(last.rtp_time) as i64;
+        }
+        self.next_report = now;
+    }
+
+    fn queue(&mut self, place: u16, packet: &Arc<Packet>) -> Option<Queued> {
+        let feed = self.feed.as_mut()?;
+        let index = feed.index(packet.seq)?;
+        let mut timestamp = feed.time(packet.rtp_time);
+        if index >= self.next_index {
+            if timestamp < self.last_time {
+                // Only just after a replay: the next frame's own time is not yet later than the last's.
+                if feed.retimed.back().is_some_and(|&(t, _)| packet.rtp_time > t) {
+                    timestamp = self.last_time + 1;
+                    feed.retime(packet.rtp_time, timestamp);
+                }
+            }
+            self.next_index = index + 1;
+            self.last_time = self.last_time.max(timestamp);
+            if packet.vp8.is_some() {
+                self.last_picture = feed.picture(packet);
+            }
+        }
+        let (picture_id, tl0_index) = feed.picture(packet);
+        Some(Queued {
+            packet: packet.clone(),
+            subscription: place,
+            len: packet.payload.len() as u16,
+            rtx: false,
+            index,
+            timestamp: timestamp as u32,
+            payload_type: feed.payload_type,
+            picture_id,
+            tl0_index,
+        })
+    }
+
+    /// The packet that a peer's NACK names by its 16-bit sequence number, to leave again by RTX.
+    pub fn retransmit(
+        &mut self,
+        place: u16,
+        lost: u16,
+        find: impl Fn(&Feed, u64) -> Option<Arc<Packet>>,
+    ) -> Option<Queued> {
+        let newest = self.next_index.checked_sub(1)?;
+        let age = u64::from((newest as u16).wrapping_sub(lost));
+        let index = newest.checked_sub(age)?;
+        let feed = std::iter::once(self.feed.as_ref())
+            .flatten()
+            .chain(self.old.iter().rev())
+            .find(|f| f.first_index <= index)?;
+        let payload_type = feed.rtx_payload_type?;
+        let packet = find(feed, feed.source_seq(index)?)?;
+        if !feed.carries(feed.track, &packet) {
+            return None;
+        }
+        let (picture_id, tl0_index) = feed.picture(&packet);
+        Some(Queued {
+            subscription: place,
+            len: packet.payload.len() as u16,
+            rtx: true,
+            index,
+            timestamp: feed.time(packet.rtp_time) as u32,
+            payload_type,
+            picture_id,
+            tl0_index,
+            packet,
+        })
+    }
+
+    pub fn count_sent(&mut self, payload: usize) {
+        self.sent = (self.sent.0.wrapping_add(1), self.sent.1.wrapping_add(payload as u32));
+        self.stats.packets.add(1);
+        self.stats.bytes.add(payload as u64);
+    }
+
+    /// The sender info of our report at `now` (RFC 3550 section 6.4.1): the RTP time that is captured now.
+    pub fn sender_info(&self, now: Time, track: &Track, wall_offset_us: i64) -> Option<SenderInfo> {
+        let feed = self.feed.as_ref().filter(|f| f.replay.is_none())?;
+        let encoding = track.encodings.get(usize::from(feed.encoding))?;
+        let last = encoding.ring.last()?;
+        let rate = i128::from(last.codec.clock_rate);
+        let capture = encoding.clock.capture_us(last.rtp_time, last.codec.clock_rate);
+        let ticks = i128::from(now.micros() as i64 - capture) * rate / 1_000_000;
+        let ours = last.rtp_time.wrapping_add_signed(feed.time_shift).wrapping_add_signed(ticks as i64);
+        Some(SenderInfo {
+            ntp: wall_ntp(now, wall_offset_us),
+            rtp_time: ours as u32,
+            packets: self.sent.0,
+            octets: self.sent.1,
+        })
+    }
+}

@@ -1,0 +1,116 @@
+//! What of a peer's DTLS reaches the control side, and how much of it.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
+
+use crate::time::Time;
+
+/// A flight repeated within this while the control side works on the first is the same one: DTLS starts
+/// to repeat after 1 s (RFC 9147 section 5.8.2), browsers after 50 ms.
+const REPEAT: Duration = Duration::from_millis(500);
+
+/// Datagrams of one handshake that wait for their address to be verified: a server's flight.
+const HELD: usize = 8;
+
+/// Content type handshake, epoch 0, message ClientHello (RFC 6347 section 4.2.2).
+pub fn is_client_hello(data: &[u8]) -> bool {
+    data.len() > 13 && data[0] == 22 && data[3..5] == [0, 0] && data[13] == 1
+}
+
+#[derive(Debug, Default)]
+pub struct Gate {
+    started: bool,
+    done: bool,
+    seen: Vec<(u64, Time)>,
+    /// Our datagrams that may not leave yet.
+    pub held: Vec<Vec<u8>>,
+}
+
+impl Gate {
+    /// A handshake that has begun and not come to keys.
+    pub fn in_flight(&self) -> bool {
+        self.started && !self.done
+    }
+
+    pub fn finish(&mut self) {
+        self.done = true;
+        self.seen = Vec::new();
+    }
+
+    /// True if the datagram goes up. `room`: whether another handshake may begin.
+    pub fn admit(&mut self, now: Time, data: &[u8], room: bool) -> bool {
+        let hello = is_client_hello(data);
+        if hello && self.done {
+            return false; // an established association is not started over
+        }
+        if !self.started {
+            if !hello || !room {
+                return false;
+            }
+            self.started = true;
+        }
+        if hello {
+            // The record header differs from repetition to repetition, the message doesn't.
+            let mut hasher = DefaultHasher::new();
+            data[13..].hash(&mut hasher);
+            let digest = hasher.finish();
+            self.seen.retain(|&(_, at)| now.since(at) < REPEAT);
+            if self.seen.iter().any(|&(seen, _)| seen == digest) || self.seen.len() >= HELD {
+                return false;
+            }
+            self.seen.push((digest, now));
+        }
+        true
+    }
+
+    /// Our side answered: a repetition now means that the answer was lost.
+    pub fn answered(&mut self) {
+        self.seen.clear();
+    }
+
+    pub fn hold(&mut self, data: Vec<u8>) {
+        if self.held.len() < HELD {
+            self.held.push(data);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hello(record: u8) -> Vec<u8> {
+        let mut data = vec![22, 254, 253, 0, 0, 0, 0, 0, 0, 0, record, 0, 60, 1];
+        data.extend_from_slice(&[7; 60]);
+        data
+    }
+
+    #[test]
+    fn repeated_client_hellos_are_absorbed_until_answered() {
+        let mut gate = Gate::default();
+        let now = Time::from_micros(1_000_000);
+        assert!(!gate.admit(now, &hello(0), false));
+        assert!(gate.admit(now, &hello(0), true));
+        assert!(!gate.admit(now, &hello(1), true));
+        gate.answered();
+        assert!(gate.admit(now, &hello(2), true));
+        assert!(
+            gate.admit(now + Duration::from_secs(1), &hello(3), false),
+            "a handshake under way needs no room"
+        );
+        gate.finish();
+        assert!(!gate.admit(now, &hello(4), true));
+        assert!(
+            gate.admit(now, &[22, 254, 253, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 9], true),
+            "a repeated Finished"
+        );
+    }
+
+    #[test]
+    fn nothing_but_a_client_hello_begins() {
+        let mut gate = Gate::default();
+        assert!(!gate.admit(Time::ZERO, &[23, 254, 253, 0, 1], true));
+        assert!(!gate.admit(Time::ZERO, &[20], true));
+        assert!(!gate.admit(Time::ZERO, &[], true));
+    }
+}

@@ -1,0 +1,374 @@
+//! One ICE + DTLS-SRTP association with a peer: its paths, its keys, what it publishes and receives.
+
+mod dtls;
+mod feedback;
+mod send;
+
+use std::collections::{HashMap, VecDeque};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::Rng;
+
+use crate::config::Config;
+use crate::egress::{Pacer, Queues};
+use crate::ice::{Handled, Ice, Pair};
+use crate::message::{
+    CloseReason, Event, Extensions, SrtpKeys, SubscriptionSpec, TrackId, TransportId, TransportSpec,
+};
+use crate::outbound::{Outbound, Transmit};
+use crate::packet::Report;
+use crate::receive::{Outcome, Receiver};
+use crate::rtcp;
+use crate::rtp::Header;
+use crate::srtp::{Protector, SrtpError, Unprotector};
+use crate::stats::{SubscriptionStats, TransportStats};
+use crate::stun;
+use crate::subscription::Subscription;
+use crate::time::Time;
+use crate::twcc::SendHistory;
+
+pub use feedback::Request;
+pub use send::{ReplayBudget, Stopped};
+
+/// Round trip assumed until one has been measured: a continent.
+const ROUND_TRIP: Duration = Duration::from_millis(100);
+
+/// What a transport borrows of its worker for one input or output.
+pub struct Context<'a> {
+    pub now: Time,
+    pub config: &'a Config,
+    pub rng: &'a mut StdRng,
+    pub events: &'a mut Vec<Event>,
+}
+
+#[derive(Debug)]
+pub struct Transport {
+    pub id: TransportId,
+    pub receiver: Receiver,
+    /// Indices never move: tracks know their subscribers by them.
+    pub subscriptions: Vec<Option<Subscription>>,
+    /// Something may leave: the worker has it on its list.
+    pub dirty: bool,
+    /// When the worker's timer for it is set.
+    pub scheduled: Time,
+    stats: Arc<TransportStats>,
+    ice: Ice,
+    gate: dtls::Gate,
+    keys: Option<Keys>,
+    connected: bool,
+    closing: Option<CloseReason>,
+    extensions: Extensions,
+    cname: String,
+    by_ssrc: HashMap<u32, u16>,
+    /// Next packet index per SSRC of ours; it outlives subscriptions, since an index used twice under
+    /// one key breaks the cipher (RFC 3711 section 9.1, RFC 7714 section 8.1).
+    indices: HashMap<u32, u64>,
+    queues: Queues,
+    pacer: Pacer,
+    replay_pacer: Pacer,
+    history: SendHistory,
+    /// Datagrams that leave as they are: STUN, DTLS.
+    raw: VecDeque<(Pair, Vec<u8>)>,
+    /// RTCP to protect, one compound packet each.
+    rtcp: VecDeque<Vec<u8>>,
+    recent_rtx: VecDeque<(u16, u64, Time)>,
+}
+
+struct Keys {
+    protect: Protector,
+    unprotect: Unprotector,
+}
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Keys")
+    }
+}
+
+impl Transport {
+    pub fn new(spec: TransportSpec, stats: Arc<TransportStats>, cx: &mut Context<'_>) -> Transport {
+        let local_ssrc = cx.rng.random();
+        Transport {
+            id: spec.id,
+            receiver: Receiver::new(local_ssrc, spec.extensions, spec.transport_cc, spec.remb),
+            subscriptions: Vec::new(),
+            dirty: false,
+            scheduled: Time::FAR,
+            stats,
+            ice: Ice::new(cx.now, spec.local, spec.remote, spec.dial, cx.rng),
+            gate: dtls::Gate::default(),
+            keys: None,
+            connected: false,
+            closing: None,
+            extensions: spec.extensions,
+            cname: spec.cname,
+            by_ssrc: HashMap::new(),
+            indices: HashMap::new(),
+            queues: Queues::default(),
+            pacer: Pacer::default(),
+            replay_pacer: Pacer::default(),
+            history: SendHistory::default(),
+            raw: VecDeque::new(),
+            rtcp: VecDeque::new(),
+            recent_rtx: VecDeque::new(),
+        }
+    }
+
+    pub fn ice(&self) -> &Ice {
+        &self.ice
+    }
+
+    pub fn ice_mut(&mut self) -> &mut Ice {
+        &mut self.ice
+    }
+
+    pub fn handshake_in_flight(&self) -> bool {
+        self.gate.in_flight()
+    }
+
+    /// A STUN message; true if it was authentic, so that its address belongs to this transport.
+    pub fn handle_stun(
+        &mut self,
+        cx: &mut Context<'_>,
+        local: Option<IpAddr>,
+        remote: SocketAddr,
+        message: &stun::Message<'_>,
+        size: usize,
+    ) -> bool {
+        let pair = Pair { local, remote };
+        let mut answer = Vec::new();
+        let reached = self.ice.selected_remote().is_some();
+        match self.ice.handle(cx.now, pair, message, size, cx.rng, &mut answer) {
+            Handled::Refused => {
+                self.stats.packets_refused.add(1);
+                return false;
+            }
+            Handled::Request { path_changed } => {
+                self.raw.push_back((pair, answer));
+                if path_changed {
+                    self.stats.paths_changed.add(1);
+                    if !reached {
+                        cx.events.push(Event::Reached { transport: self.id, remote });
+                    }
+                }
+            }
+            Handled::Answer => {
+                if let Some(rtt) = self.ice.rtt() {
+                    self.stats.rtt_us.set(rtt.as_micros() as u64);
+                }
+                if !self.connected && self.keys.is_some() {
+                    self.wake_reports(cx.now);
+                }
+            }
+        }
+        true
+    }
+
+    pub fn handle_dtls(&mut self, cx: &mut Context<'_>, remote: SocketAddr, data: &[u8], room: bool) -> bool {
+        self.ice.received(remote, data.len());
+        if !self.gate.admit(cx.now, data, room) {
+            return false;
+        }
+        cx.events.push(Event::Dtls { transport: self.id, data: data.to_vec() });
+        true
+    }
+
+    pub fn send_dtls(&mut self, data: Vec<u8>) {
+        self.gate.answered();
+        match self.ice.control_pair(data.len()) {
+            Some(pair) => self.raw.push_back((pair, data)),
+            None => self.gate.hold(data),
+        }
+    }
+
+    /// SrtpError::BadKey if they don't fit the profile.
+    pub fn set_keys(&mut self, now: Time, keys: &SrtpKeys, max_ssrcs: usize) -> Result<(), SrtpError> {
+        self.keys = Some(Keys {
+            protect: Protector::new(keys.profile, &keys.send)?,
+            unprotect: Unprotector::new(keys.profile, &keys.receive, max_ssrcs)?,
+        });
+        self.gate.finish();
+        self.wake_reports(now);
+        Ok(())
+    }
+
+    /// Sender reports are due at once for whatever is being sent.
+    fn wake_reports(&mut self, now: Time) {
+        for subscription in self.subscriptions.iter_mut().flatten() {
+            if subscription.feed().is_some() && !subscription.replays() {
+                subscription.next_report = now;
+            }
+        }
+    }
+
+    /// Packets reach the peer: it has keys and an address that answered.
+    pub fn can_send(&self) -> bool {
+        self.keys.is_some() && self.ice.media_pair().is_some()
+    }
+
+    /// SRTP: the published packet it came to, if any.
+    pub fn handle_rtp(&mut self, cx: &mut Context<'_>, remote: SocketAddr, data: &mut [u8]) -> Outcome {
+        let Some(keys) = &mut self.keys else { return Outcome::Nothing };
+        let Ok(header) = Header::parse(data) else {
+            self.stats.packets_refused.add(1);
+            return Outcome::Nothing;
+        };
+        let size = data.len();
+        let len = match keys.unprotect.unprotect_rtp(data, &header) {
+            Ok(unprotected) => unprotected.len,
+            Err(_) => {
+                self.stats.packets_refused.add(1);
+                return Outcome::Nothing;
+            }
+        };
+        self.authenticated(cx, remote, size);
+        self.receiver.handle_rtp(cx.now, &header, &data[..len], &cx.config.limits, cx.events)
+    }
+
+    fn authenticated(&mut self, cx: &mut Context<'_>, remote: SocketAddr, size: usize) {
+        self.ice.received(remote, size);
+        self.stats.packets_received.add(1);
+        self.stats.bytes_received.add(size as u64);
+        if !self.connected {
+            self.connected = true;
+            cx.events.push(Event::Connected { transport: self.id });
+        }
+    }
+
+    pub fn add_subscription(
+        &mut self,
+        spec: SubscriptionSpec,
+        stats: Arc<SubscriptionStats>,
+        rng: &mut StdRng,
+    ) -> u16 {
+        let first = *self.indices.entry(spec.ssrc).or_insert_with(|| u64::from(rng.random::<u16>() >> 1));
+        self.indices.entry(spec.rtx_ssrc).or_insert_with(|| u64::from(rng.random::<u16>() >> 1));
+        let (ssrc, rtx_ssrc) = (spec.ssrc, spec.rtx_ssrc);
+        let subscription = Subscription::new(spec, &self.extensions, stats, first, rng.random());
+        let at = match self.subscriptions.iter().position(Option::is_none) {
+            Some(at) => at,
+            None => {
+                self.subscriptions.push(None);
+                self.subscriptions.len() - 1
+            }
+        };
+        self.subscriptions[at] = Some(subscription);
+        self.by_ssrc.insert(ssrc, at as u16);
+        self.by_ssrc.insert(rtx_ssrc, at as u16);
+        at as u16
+    }
+
+    pub fn remove_subscription(&mut self, at: u16) -> Option<Subscription> {
+        let subscription = self.subscriptions.get_mut(usize::from(at))?.take()?;
+        self.indices.insert(subscription.ssrc, subscription.next_index());
+        self.by_ssrc.retain(|_, place| *place != at);
+        self.queues.drop_all_of(at);
+        Some(subscription)
+    }
+
+    pub fn subscription_place(&self, id: crate::message::SubscriptionId) -> Option<u16> {
+        self.subscriptions.iter().position(|s| s.as_ref().is_some_and(|s| s.id == id)).map(|at| at as u16)
+    }
+
+    pub fn subscription_mut(&mut self, place: u16) -> Option<&mut Subscription> {
+        self.subscriptions.get_mut(usize::from(place))?.as_mut()
+    }
+
+    /// Why the worker should close it, once there is a reason.
+    pub fn close_reason(&self, now: Time, config: &Config) -> Option<CloseReason> {
+        let expired = now.since(self.ice.last_consent()) >= config.limits.consent;
+        self.closing.or(expired.then_some(CloseReason::Consent))
+    }
+
+    pub fn close_for(&mut self, reason: CloseReason) {
+        self.closing.get_or_insert(reason);
+    }
+
+    pub fn is_closing(&self) -> bool {
+        self.closing.is_some()
+    }
+
+    /// What is still to be sent when the transport closes: DTLS that waits, and a BYE for the SSRCs that
+    /// the peer has seen (RFC 3550 section 6.6).
+    pub fn farewell(&mut self) -> Vec<(Pair, Vec<u8>)> {
+        let mut last: Vec<(Pair, Vec<u8>)> = self.raw.drain(..).collect();
+        let ssrcs: Vec<u32> = self.subscriptions.iter().flatten().map(|s| s.ssrc).take(31).collect();
+        if let (Some(keys), false) = (&mut self.keys, ssrcs.is_empty()) {
+            let mut packet = Vec::new();
+            rtcp::write_rr(&mut packet, ssrcs[0], &[]);
+            rtcp::write_bye(&mut packet, &ssrcs);
+            keys.protect.protect_rtcp(&mut packet, 0);
+            last.extend(self.ice.control_pair(packet.len()).map(|pair| (pair, packet)));
+        }
+        last
+    }
+
+    /// A sender report that came before the first packet of its SSRC, whose packet `data` is.
+    pub fn early_report(&mut self, data: &[u8]) -> Option<(TrackId, u8, Report)> {
+        let header = Header::parse(data).ok()?;
+        self.receiver.take_early_report(header.ssrc)
+    }
+
+    /// Timers: checks, feedback to the publisher, reports to the subscriber.
+    pub fn handle_timeout(
+        &mut self,
+        cx: &mut Context<'_>,
+        reports: impl FnMut(&mut Subscription) -> Option<rtcp::SenderInfo>,
+    ) {
+        while self.ice.next_check() <= cx.now {
+            let mut check = Vec::new();
+            match self.ice.poll_check(cx.now, cx.rng, &mut check) {
+                Some(pair) => self.raw.push_back((pair, check)),
+                None if self.ice.next_check() <= cx.now => break,
+                None => {}
+            }
+        }
+        if self.keys.is_some() {
+            let rtt = self.ice.rtt().unwrap_or(ROUND_TRIP);
+            let mut packet = Vec::new();
+            if self.receiver.poll_rtcp(cx.now, rtt, &cx.config.limits, &mut packet, cx.events) {
+                self.rtcp.push_back(packet);
+            }
+            self.write_reports(cx.now, reports);
+        }
+        self.queues.shrink();
+        self.stats.queue_packets.set(self.queues.len() as u64);
+    }
+
+    pub fn next_deadline(&self, config: &Config) -> Time {
+        let mut next = self.ice.next_check().min(self.ice.last_consent() + config.limits.consent);
+        if self.keys.is_some() {
+            next = next.min(self.receiver.next_deadline());
+            if self.ice.media_pair().is_some() {
+                next = next.min(self.next_send());
+                let reports = self.subscriptions.iter().flatten().map(|s| s.next_report);
+                next = next.min(reports.min().unwrap_or(Time::FAR));
+            }
+        }
+        next
+    }
+}
+
+/// Add a datagram that lies at the end of the arena, to the last message if it fits there.
+pub fn push_datagram(out: &mut Outbound, pair: Pair, start: usize, gso: bool) {
+    let len = out.bytes.len() - start;
+    if gso {
+        if let Some(last) = out.transmits.last_mut() {
+            let open = last.len % last.segment == 0;
+            let fits = last.len / last.segment < MAX_SEGMENTS && last.len + len <= MAX_GSO_BYTES;
+            if last.remote == pair.remote && last.local == pair.local && open && len <= last.segment && fits {
+                last.len += len;
+                return;
+            }
+        }
+    }
+    out.transmits.push(Transmit { local: pair.local, remote: pair.remote, start, len, segment: len });
+}
+
+/// UDP_MAX_SEGMENTS of Linux before 6.9.
+const MAX_SEGMENTS: usize = 64;
+/// The largest UDP payload over IPv4.
+const MAX_GSO_BYTES: usize = 65_507;

@@ -1,0 +1,9 @@
+//! Transport-wide congestion control feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01).
+
+mod feedback;
+mod history;
+mod recorder;
+
+pub use feedback::{parse_feedback, Feedback};
+pub use history::{SendHistory, SendKind, Sent};
+pub use recorder::ArrivalRecorder;

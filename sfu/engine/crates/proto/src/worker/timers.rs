@@ -1,0 +1,94 @@
+//! Deadlines of the worker's transports. A deadline that moved later is found out when it comes.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use super::Worker;
+use crate::message::{CloseReason, Event, Message, TrackId, TransportId};
+use crate::time::Time;
+use crate::track::Track;
+use crate::transport::Context;
+use std::time::Duration;
+
+/// How often subscribers choose among what flows, and the unreached are swept out.
+const TICK: Duration = Duration::from_millis(200);
+
+/// A stray route that was not used for this long is forgotten.
+const FOREIGN: Duration = Duration::from_secs(60);
+
+#[derive(Debug, Default)]
+pub struct Timers(BinaryHeap<Reverse<(Time, u32)>>);
+
+impl Timers {
+    pub fn set(&mut self, at: Time, slot: u32) {
+        self.0.push(Reverse((at, slot)));
+    }
+
+    pub fn next(&self) -> Option<Time> {
+        self.0.peek().map(|Reverse((at, _))| *at)
+    }
+
+    pub fn pop_due(&mut self, now: Time) -> Option<u32> {
+        if self.next()? > now {
+            return None;
+        }
+        self.0.pop().map(|Reverse((_, slot))| slot)
+    }
+}
+
+impl Worker {
+    /// A transport's deadline has come.
+    pub(super) fn service(&mut self, now: Time, slot: u32) {
+        let Some(transport) = self.transports.get_mut(slot as usize).and_then(Option::as_mut) else { return };
+        transport.scheduled = Time::FAR;
+        if let Some(reason) = transport.close_reason(now, &self.config) {
+            self.close_slot(now, slot, Some(reason));
+            return;
+        }
+        let tracks = &self.tracks;
+        let wall_offset_us = self.config.wall_offset_us;
+        let mut cx = Context { now, config: &self.config, rng: &mut self.rng, events: &mut self.events };
+        transport.handle_timeout(&mut cx, |subscription| {
+            let track: &Track = tracks.get(&subscription.feed()?.track)?;
+            subscription.sender_info(now, track, wall_offset_us)
+        });
+        self.mark_dirty(slot);
+        self.reschedule(slot);
+    }
+
+    pub(super) fn tick(&mut self, now: Time) {
+        self.next_tick = now + TICK;
+        let changed: Vec<TrackId> =
+            self.tracks.iter_mut().filter_map(|(&id, track)| track.flow_changed(now).then_some(id)).collect();
+        for id in changed {
+            self.choose_all(now, id);
+        }
+        self.tell_injectors(now);
+        let connect = self.config.limits.connect;
+        if self.index == 0 {
+            // Every worker knows the unreached; one of them speaks for all.
+            let unreached: Vec<TransportId> = self
+                .known
+                .iter()
+                .filter(|(_, k)| {
+                    k.spec.is_some() && now.since(k.since) >= connect && k.slot.owner().is_none()
+                })
+                .map(|(&id, _)| id)
+                .collect();
+            for id in unreached {
+                self.events.push(Event::Closed { transport: id, reason: CloseReason::NeverReached });
+                self.directory.remove_transport(id);
+                for worker in 1..self.config.workers {
+                    self.messages.push_back((worker, Message::Forget { transport: id }));
+                }
+                self.forget(id);
+            }
+        }
+        self.routes.retain(|_, route| match route {
+            super::Route::Own(_) => true,
+            super::Route::Foreign(_, used) => now.since(*used) < FOREIGN,
+        });
+        self.stats.transports.set(self.owned.len() as u64);
+        self.stats.subscriptions.set(self.subscriptions.len() as u64);
+    }
+}

@@ -1,0 +1,150 @@
+//! The loop of one worker thread.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::time::Duration;
+
+use proto::stats::WorkerStats;
+use proto::worker::Worker;
+use proto::{Event, Message, Outbound};
+
+use crate::clock::Clock;
+use crate::events::Events;
+use crate::inbox::Inbox;
+use crate::poll::Poll;
+use crate::receive::Receiver;
+use crate::send::Sender;
+use crate::socket::Socket;
+
+/// Longest sleep: bounds how long a lost wake-up could go unnoticed.
+const MAX_SLEEP: Duration = Duration::from_millis(500);
+
+/// What a thread shares with the node and with the other threads.
+pub struct Shared {
+    pub clock: Clock,
+    pub inboxes: Vec<Inbox>,
+    pub events: Events,
+    pub stop: AtomicBool,
+}
+
+/// One worker, its sockets and its buffers.
+pub struct WorkerThread {
+    worker: Worker,
+    sockets: Vec<Socket>,
+    shared: Arc<Shared>,
+    stats: Arc<WorkerStats>,
+    poll: Poll,
+    receiver: Receiver,
+    sender: Sender,
+    out: Outbound,
+    messages: VecDeque<Message>,
+    outgoing: Vec<Vec<Message>>,
+    events: Vec<Event>,
+}
+
+impl WorkerThread {
+    pub fn new(
+        worker: Worker,
+        sockets: Vec<Socket>,
+        shared: Arc<Shared>,
+        stats: Arc<WorkerStats>,
+        poll: Poll,
+        gso: bool,
+    ) -> WorkerThread {
+        let outgoing = shared.inboxes.iter().map(|_| Vec::new()).collect();
+        WorkerThread {
+            worker,
+            sockets,
+            shared,
+            stats,
+            poll,
+            receiver: Receiver::new(),
+            sender: Sender::new(gso),
+            out: Outbound::default(),
+            messages: VecDeque::new(),
+            outgoing,
+            events: Vec::new(),
+        }
+    }
+
+    /// Runs until `stop` is set; orders that came before it are still carried out.
+    pub fn run(mut self) -> io::Result<()> {
+        for (token, socket) in self.sockets.iter().enumerate() {
+            self.poll.add(socket.as_raw_fd(), token as u64)?;
+        }
+        let inbox_token = self.sockets.len() as u64;
+        self.poll.add(self.shared.inboxes[self.worker.index()].as_raw_fd(), inbox_token)?;
+        loop {
+            let stopping = self.shared.stop.load(Ordering::Acquire);
+            let now = self.shared.clock.now();
+            let sleep = match self.worker.poll_timeout() {
+                _ if stopping => Duration::ZERO,
+                Some(deadline) => deadline.since(now).min(MAX_SLEEP),
+                None => MAX_SLEEP,
+            };
+            let mut mail = stopping;
+            for token in self.poll.wait(Some(sleep))? {
+                if token == inbox_token {
+                    mail = true;
+                    continue;
+                }
+                let now = self.shared.clock.now();
+                let worker = &mut self.worker;
+                self.receiver.receive(&self.sockets[token as usize], |datagram| {
+                    worker.handle_datagram(now, datagram.local, datagram.remote, datagram.data);
+                })?;
+            }
+            if mail {
+                self.handle_mail();
+            }
+            let now = self.shared.clock.now();
+            if self.worker.poll_timeout().is_some_and(|deadline| deadline <= now) {
+                self.worker.handle_timeout(now);
+            }
+            self.drain();
+            if stopping {
+                return Ok(());
+            }
+        }
+    }
+
+    fn handle_mail(&mut self) {
+        self.shared.inboxes[self.worker.index()].take(&mut self.messages);
+        let now = self.shared.clock.now();
+        for message in self.messages.drain(..) {
+            self.worker.handle_message(now, message);
+        }
+    }
+
+    fn drain(&mut self) {
+        loop {
+            self.out.clear();
+            let more = self.worker.poll_transmit(self.shared.clock.now(), &mut self.out);
+            if !self.out.is_empty() {
+                let sent = self.sender.send(&self.sockets, &self.out);
+                self.stats.sends.add(sent.calls);
+                self.stats.send_errors.add(sent.dropped);
+            }
+            if !more {
+                break;
+            }
+        }
+        while let Some((to, message)) = self.worker.poll_message() {
+            self.outgoing[to].push(message);
+        }
+        for (inbox, batch) in self.shared.inboxes.iter().zip(&mut self.outgoing) {
+            if !batch.is_empty() {
+                self.stats.messages_dropped.add(inbox.push(batch));
+            }
+        }
+        while let Some(event) = self.worker.poll_event() {
+            self.events.push(event);
+        }
+        if !self.events.is_empty() {
+            self.stats.events_dropped.add(self.shared.events.push(&mut self.events));
+        }
+    }
+}

@@ -1,0 +1,1 @@
+"""Offers in, answers out (RFC 3264, RFC 8829): pure functions on text."""

@@ -1,0 +1,152 @@
+"""Watching: a peer that receives a stream's Program."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sfu.media import Kind
+from sfu.sdp.answer import subscribe_answer
+from sfu.sdp.codecs import NoCommonCodec
+from sfu.sdp.negotiation import AcceptedMedia, Agreement, Sender, accept_viewer
+from sfu.sdp.offer import SdpError, parse_offer
+from sfu.seats import Seat
+from sfu.session import Session
+
+if TYPE_CHECKING:
+    from sfu.node import Sfu
+    from sfu.stream import Stream
+
+__all__ = ["StreamNotLive", "Subscription", "UnknownEncoding", "Viewer", "watch"]
+
+MSID = "program"
+
+
+class StreamNotLive(LookupError):
+    """Nobody publishes to the stream."""
+
+
+class UnknownEncoding(ValueError):
+    """``rid`` is none of the encodings that the Program has now, which ``known`` lists."""
+
+    def __init__(self, rid: str, known: list[str]) -> None:
+        super().__init__(f"encoding {rid!r} is none of {', '.join(known)}")
+        self.rid = rid
+        self.known = known
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """One participant receiving the Program's audio or video."""
+
+    subscription_id: int
+    kind: Kind
+    ssrc: int
+    rtx_ssrc: int
+
+
+class Viewer(Session):
+    """A WHEP session: subscriptions to the Program's aliases, and the seat it holds."""
+
+    def __init__(self, sfu: Sfu, stream: Stream, agreement: Agreement, seat: Seat) -> None:
+        super().__init__(sfu, stream, agreement)
+        self._seat = seat
+        self.subscriptions: dict[Kind, Subscription] = {}
+        self._answer_media: tuple[AcceptedMedia, ...] = ()
+        self._hold = asyncio.get_running_loop().call_later(sfu.config.seat_hold_s, self._never_connected)
+
+    def open_media(self) -> None:
+        """Subscriptions for every accepted m-line; ValueError if the engine refuses one."""
+        sfu, stream = self._sfu, self.stream
+        media = []
+        for accepted in self.agreement.media:
+            kind: Kind = "video" if accepted.section.kind == "video" else "audio"
+            ssrc, rtx_ssrc = _new_ssrcs()
+            source = stream.program.video if kind == "video" else stream.program.audio
+            subscription_id = sfu.engine.add_subscription(
+                self.transport.transport_id,
+                kind=kind,
+                mid=accepted.section.mid,
+                source=source.track_id,
+                codecs=[codec.spec() for codec in accepted.codecs],
+                ssrc=ssrc,
+                rtx_ssrc=rtx_ssrc,
+            )
+            self.subscriptions[kind] = Subscription(subscription_id, kind, ssrc, rtx_ssrc)
+            sender = Sender(MSID, f"{MSID}-{kind}", ssrc, rtx_ssrc, self.transport.cname)
+            media.append(accepted.with_sender(sender))
+        self._answer_media = tuple(media)
+
+    @property
+    def watching(self) -> bool:
+        return self.transport.connected and not self.transport.closed
+
+    def answer(self) -> str:
+        agreement = Agreement(
+            self.agreement.offer,
+            self._answer_media,
+            self.agreement.data,
+            self.agreement.transport_cc,
+            self.agreement.remb,
+        )
+        return subscribe_answer(agreement, self.local_end())
+
+    def select_encoding(self, rid: str) -> None:
+        """Receive the encoding ``rid`` of the Program's video, or ``auto``; raises UnknownEncoding."""
+        track = self.stream.program.track("video")
+        known = [*(rid for rid in (track.encodings if track is not None else ()) if rid), "auto"]
+        if rid not in known:
+            raise UnknownEncoding(rid, known)
+        if (video := self.subscriptions.get("video")) is not None:
+            self._sfu.engine.set_encoding(self.transport.transport_id, video.subscription_id, rid)
+
+    def handle_connected(self) -> None:
+        self._hold.cancel()
+        self.stream.handle_viewers()
+
+    def handle_codec_mismatch(self, subscription: int, codec: str) -> None:
+        self._sfu.codec_mismatches += 1
+
+    async def _closed(self, reason: str) -> None:
+        self._hold.cancel()
+        self._seat.release()
+
+    def _never_connected(self) -> None:
+        self.transport.handle_closed("never-connected")
+
+
+async def watch(sfu: Sfu, stream_id: str, sdp: str, seats: int | None = None) -> Viewer:
+    """Negotiate, take a seat and subscribe to the Program.
+
+    Raises SdpError, StreamNotLive, NoCommonCodec or NoSeat. ``seats`` overrides the node's limit per
+    stream.
+    """
+    offer = parse_offer(sdp)
+    stream = sfu.router.get(stream_id)
+    if stream is None or not stream.live:
+        raise StreamNotLive(stream_id)
+    agreement = accept_viewer(offer, sfu.config.codecs)
+    for media in agreement.media:
+        kind: Kind = "video" if media.section.kind == "video" else "audio"
+        current = stream.program.codec(kind)
+        names = tuple(dict.fromkeys(codec.payload_type.name for codec in media.codecs))
+        if current is not None and current.name.lower() not in [name.lower() for name in names]:
+            raise NoCommonCodec(kind, names, (current.name,))
+    seat = sfu.seats.take(stream_id, seats)
+    viewer = Viewer(sfu, stream, agreement, seat)
+    try:
+        viewer.open_media()
+    except ValueError as error:
+        await viewer.close("refused")
+        raise SdpError(str(error)) from error
+    return viewer
+
+
+def _new_ssrcs() -> tuple[int, int]:
+    ssrc = secrets.randbelow(2**32 - 2) + 1
+    rtx_ssrc = ssrc
+    while rtx_ssrc == ssrc:
+        rtx_ssrc = secrets.randbelow(2**32 - 2) + 1
+    return ssrc, rtx_ssrc

@@ -1,0 +1,99 @@
+"""WHEP (draft-ietf-wish-whep): watching by one POST."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from sfu.node import Sfu
+from sfu.problem import Problem
+from sfu.resource import (
+    bad_sdp,
+    bearer,
+    bind_resource,
+    created,
+    find_session,
+    no_common_codec,
+    read_body,
+    session_routes,
+)
+from sfu.sdp.codecs import NoCommonCodec
+from sfu.sdp.offer import SdpError
+from sfu.seats import NoSeat
+from sfu.viewer import StreamNotLive, UnknownEncoding, Viewer, watch
+
+__all__ = ["Admit", "WatchGrant", "whep_routes"]
+
+
+@dataclass(frozen=True, slots=True)
+class WatchGrant:
+    """That somebody may watch."""
+
+    stream_id: str
+    manifest_url: str | None = None
+    """Where the stream is to be had over HLS, told to whom gets no seat."""
+    seats: int | None = None
+    """Seats of this stream in place of the node's ``seats_per_stream``."""
+
+
+Admit = Callable[[str, str | None], Awaitable[WatchGrant]]
+"""From stream id and bearer token to a grant; raises Problem: 404 ``stream-not-found``, 401, 403."""
+
+
+def whep_routes(sfu: Sfu, admit: Admit) -> list[web.RouteDef]:
+    """``POST /whep/{stream_id}`` and the session resources ``/whep/sessions/{session_id}`` with
+    ``PUT .../encoding``. Problems are raised; the application renders them."""
+
+    async def post(request: web.Request) -> web.StreamResponse:
+        offer = await read_body(request, "application/sdp", "Accept-Post")
+        grant = await admit(request.match_info["stream_id"], bearer(request))
+        try:
+            session = await watch(sfu, grant.stream_id, offer, grant.seats)
+        except StreamNotLive:
+            raise Problem("stream-not-live", 409, "Stream not live", "Nobody publishes right now.") from None
+        except NoSeat:
+            raise Problem(
+                "no-seat",
+                503,
+                "No seat",
+                "Every WebRTC seat is taken; the stream is to be had over HLS.",
+                manifest_url=grant.manifest_url,
+            ) from None
+        except NoCommonCodec as error:
+            problem = no_common_codec(error)
+            problem.members["manifest_url"] = grant.manifest_url
+            raise problem from error
+        except SdpError as error:
+            raise bad_sdp(error) from error
+        location = f"/whep/sessions/{session.session_id}"
+        return created(session, session.answer(), location, sfu.config.ice_servers)
+
+    async def encoding(request: web.Request) -> web.StreamResponse:
+        session = find_session(sfu.sessions, request, Viewer)
+        rid = _rid(await read_body(request, "application/json", "Accept", 1024))
+        try:
+            session.select_encoding(rid)
+        except UnknownEncoding as error:
+            raise Problem(
+                "unknown-encoding", 400, "Unknown encoding", str(error), encodings=error.known
+            ) from error
+        return web.Response(status=204)
+
+    return [
+        *session_routes("/whep/sessions/{session_id}", sfu.sessions, Viewer, {"encoding": encoding}),
+        *bind_resource("/whep/{stream_id}", {"POST": post}, {"Accept-Post": "application/sdp"}),
+    ]
+
+
+def _rid(body: str) -> str:
+    try:
+        document = json.loads(body)
+    except ValueError:
+        document = None
+    rid = document.get("rid") if isinstance(document, dict) else None
+    if not isinstance(rid, str):
+        raise Problem("bad-request", 400, "Bad request", 'The body must be {"rid": "..."}.')
+    return rid

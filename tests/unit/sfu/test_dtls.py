@@ -1,0 +1,148 @@
+"""DTLS over our own link, against itself: fails when the private parts of aiortc move."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import pytest
+from aiortc import RTCDataChannel
+from aiortc.rtcdatachannel import RTCDataChannelParameters
+from aiortc.rtcsctptransport import RTCSctpCapabilities, RTCSctpTransport
+
+from sfu.data_channel import DataChannels
+from sfu.dtls import PROFILES, DtlsError, DtlsIdentity, DtlsRole, DtlsTransport
+from sfu.sdp.offer import Fingerprint
+
+
+class Pipe:
+    """One end of an in-memory datagram pipe."""
+
+    role = "controlled"
+
+    def __init__(self) -> None:
+        self.inbox: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self.other: Pipe
+        self.sent: list[bytes] = []
+
+    async def _send(self, data: bytes) -> None:
+        self.sent.append(data)
+        self.other.inbox.put_nowait(data)
+
+    async def _recv(self) -> bytes:
+        data = await self.inbox.get()
+        if data is None:
+            raise ConnectionError
+        return data
+
+
+class Side:
+    def __init__(self, role: DtlsRole) -> None:
+        self.pipe = Pipe()
+        self.identity = DtlsIdentity.generate()
+        self.keys: list[tuple[str, bytes, bytes]] = []
+        self.dtls = DtlsTransport(self.pipe, self.identity, role, lambda *keys: self.keys.append(keys))
+
+
+@pytest.fixture
+async def sides() -> contextlib.AsyncIterator[tuple[Side, Side]]:
+    client, server = Side("client"), Side("server")
+    client.pipe.other, server.pipe.other = server.pipe, client.pipe
+    yield client, server
+    await client.dtls.close()
+    await server.dtls.close()
+
+
+async def connect(client: Side, server: Side) -> None:
+    await asyncio.gather(
+        client.dtls.handshake([server.identity.fingerprint]),
+        server.dtls.handshake([client.identity.fingerprint]),
+    )
+
+
+async def test_keys_of_both_sides_match(sides: tuple[Side, Side]) -> None:
+    client, server = sides
+    await connect(client, server)
+    ((client_profile, client_receive, client_send),) = client.keys
+    ((server_profile, server_receive, server_send),) = server.keys
+    assert client_profile == server_profile == "SRTP_AEAD_AES_128_GCM"
+    assert client_receive == server_send
+    assert client_send == server_receive
+    assert client_send != client_receive
+    assert len(client_send) == 16 + 12
+
+
+async def test_datagrams_fit_an_ethernet_frame(sides: tuple[Side, Side]) -> None:
+    client, server = sides
+    await connect(client, server)
+    assert max(len(data) for data in client.pipe.sent + server.pipe.sent) <= 1500 - 48
+
+
+async def test_wrong_fingerprint_fails(sides: tuple[Side, Side]) -> None:
+    client, server = sides
+    wrong = Fingerprint("sha-256", ":".join(["00"] * 32))
+    results = await asyncio.gather(
+        client.dtls.handshake([server.identity.fingerprint]),
+        server.dtls.handshake([wrong]),
+        return_exceptions=True,
+    )
+    assert isinstance(results[1], DtlsError)
+    assert not server.keys
+
+
+async def test_transports_of_an_identity_share_their_ssl_context(sides: tuple[Side, Side]) -> None:
+    _, server = sides
+    first = server.identity._create_ssl_context(PROFILES)
+    assert server.identity._create_ssl_context(PROFILES) is first
+
+
+async def test_release_drops_the_ssl_object_and_ends_quietly(sides: tuple[Side, Side]) -> None:
+    client, server = sides
+    await connect(client, server)
+    assert not server.dtls.released
+    await server.dtls.release()
+    assert server.dtls.released
+    assert server.dtls._ssl is None
+    sent = len(server.pipe.sent)
+    await server.dtls.close()
+    assert len(server.pipe.sent) == sent
+
+
+async def test_close_notify_ends_the_other_side(sides: tuple[Side, Side]) -> None:
+    client, server = sides
+    await connect(client, server)
+    ended = asyncio.Event()
+    server.dtls.on("statechange", ended.set)
+    await client.dtls.close()
+    await asyncio.wait_for(ended.wait(), 5)
+    assert server.dtls.state == "closed"
+
+
+async def test_data_channel_carries_messages_both_ways(sides: tuple[Side, Side]) -> None:
+    client, server = sides
+    await connect(client, server)
+    received: asyncio.Queue[tuple[str, bytes | str]] = asyncio.Queue()
+    channels = DataChannels(
+        server.dtls, 5000, 1000, lambda label, message: received.put_nowait((label, message))
+    )
+    peer = RTCSctpTransport(client.dtls, port=5000)
+    await asyncio.gather(channels.start(), peer.start(RTCSctpCapabilities(65536), 5000))
+    channel = RTCDataChannel(peer, RTCDataChannelParameters(label="chat"))
+    back: asyncio.Queue[str] = asyncio.Queue()
+    channel.on("message", back.put_nowait)
+    opened = asyncio.Event()
+    channel.on("open", opened.set)
+    await asyncio.wait_for(opened.wait(), 10)
+    channel.send("hello")
+    channel.send(b"\x00\x01")
+    assert await asyncio.wait_for(received.get(), 5) == ("chat", "hello")
+    assert await asyncio.wait_for(received.get(), 5) == ("chat", b"\x00\x01")
+    assert channels.labels == ("chat",)
+    channels.send("chat", "back")
+    assert await asyncio.wait_for(back.get(), 5) == "back"
+    with pytest.raises(LookupError):
+        channels.send("nowhere", "x")
+    with pytest.raises(ValueError, match="1001 bytes"):
+        channels.send("chat", "x" * 1001)
+    await channels.close()
+    await peer.stop()
