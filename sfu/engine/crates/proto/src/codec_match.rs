@@ -76,7 +76,7 @@ mod tests {
         let accepted = [with("VP9", 98, "profile-id=0"), with("opus", 111, "minptime=10;useinbandfec=1")];
         assert_eq!(match_codec(&with("VP9", 1, ""), &accepted), Some(0));
         assert_eq!(match_codec(&with("VP9", 1, "profile-id=2"), &accepted), None);
-        assert_eq!(match_codec(&with("OPUS", 1, ""), &accepted), Some(1));
+        assert_eq!(match_codec(&CodecSpec { name: "OPUS".into(), ..codec("opus", 1) }, &accepted), Some(1));
         assert_eq!(match_codec(&with("AV1", 1, ""), &accepted), None);
     }
 }

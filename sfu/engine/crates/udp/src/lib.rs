@@ -5,6 +5,7 @@
 //! (sendmmsg of GSO messages) and sleeps until the worker's next deadline.
 
 mod address;
+pub mod bench;
 pub mod clock;
 mod cmsg;
 mod events;

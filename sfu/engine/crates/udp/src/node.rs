@@ -151,8 +151,11 @@ impl Node {
         self.cpu_clocks.iter().map(|clock| cpu_time(*clock)).collect()
     }
 
-    /// Hand a command to the workers that it concerns. Never waits for them.
+    /// Hand a command to the workers that it concerns. Never waits for them; nothing after `close`.
     pub fn send(&self, command: Command) {
+        if self.shared.stop.load(Ordering::Acquire) {
+            return;
+        }
         let mut router = self.router.lock().unwrap_or_else(PoisonError::into_inner);
         match router.route(command) {
             Route::All(command) => {

@@ -33,6 +33,10 @@ pub struct Receiver {
     headers: Vec<libc::mmsghdr>,
 }
 
+// SAFETY: the headers point into this receiver's own arrays, which move with it and never grow; they
+// are written anew by each call.
+unsafe impl Send for Receiver {}
+
 impl Default for Receiver {
     fn default() -> Receiver {
         Receiver::new()

@@ -201,6 +201,10 @@ struct Batch {
     headers: Vec<libc::mmsghdr>,
 }
 
+// SAFETY: the headers point into this batch's own arrays, which move with it and never grow, or to
+// data that is not looked at after `Sender::send` has returned.
+unsafe impl Send for Batch {}
+
 impl Batch {
     fn new() -> Batch {
         Batch {

@@ -16,8 +16,18 @@ pub(super) const ENCRYPTED: u32 = 1 << 31;
 
 /// Keys of RTP, and those of RTCP, of one master key. Key schedules are computed once.
 pub(super) enum Session {
-    Cm { cipher: EncryptingKey, salt: [u8; 14], auth: hmac::Key },
-    Gcm { cipher: LessSafeKey, salt: [u8; 12] },
+    /// Apart, because its key schedules take 1.7 KB.
+    Cm(Box<CounterMode>),
+    Gcm {
+        cipher: LessSafeKey,
+        salt: [u8; 12],
+    },
+}
+
+pub(super) struct CounterMode {
+    cipher: EncryptingKey,
+    salt: [u8; 14],
+    auth: hmac::Key,
 }
 
 /// Labels of the key derivation (RFC 3711 section 4.3.2): encryption, then authentication, then salt.
@@ -49,11 +59,11 @@ impl Session {
     pub fn new(profile: Profile, key: &[u8], salt: &[u8], auth: &[u8]) -> Result<Session, SrtpError> {
         let gcm = match profile {
             Profile::Aes128CmSha1_80 => {
-                return Ok(Session::Cm {
+                return Ok(Session::Cm(Box::new(CounterMode {
                     cipher: counter_mode(key)?,
                     salt: salt.try_into().map_err(|_| SrtpError::BadKey)?,
                     auth: hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, auth),
-                })
+                })))
             }
             Profile::AeadAes128Gcm => &AES_128_GCM,
             Profile::AeadAes256Gcm => &AES_256_GCM,
@@ -65,7 +75,7 @@ impl Session {
 
     pub fn tag_len(&self) -> usize {
         match self {
-            Session::Cm { .. } => CM_TAG_LEN,
+            Session::Cm(_) => CM_TAG_LEN,
             Session::Gcm { .. } => GCM_TAG_LEN,
         }
     }
@@ -73,7 +83,7 @@ impl Session {
     /// In SRTCP the index stands before the tag (RFC 3711 section 3.4), with GCM after it (RFC 7714
     /// section 9.2).
     pub fn index_before_tag(&self) -> bool {
-        matches!(self, Session::Cm { .. })
+        matches!(self, Session::Cm(_))
     }
 }
 
@@ -160,10 +170,10 @@ impl Session {
     pub fn seal(&self, place: Place, packet: &mut [u8], header_len: usize) -> [u8; GCM_TAG_LEN] {
         let mut tag = [0; GCM_TAG_LEN];
         match self {
-            Session::Cm { cipher, salt, auth } => {
-                let iv = counter_block(salt, place.ssrc, place.index);
-                apply_key_stream(cipher, iv, &mut packet[header_len..]);
-                let digest = authenticate(auth, packet, place);
+            Session::Cm(cm) => {
+                let iv = counter_block(&cm.salt, place.ssrc, place.index);
+                apply_key_stream(&cm.cipher, iv, &mut packet[header_len..]);
+                let digest = authenticate(&cm.auth, packet, place);
                 tag[..CM_TAG_LEN].copy_from_slice(&digest.as_ref()[..CM_TAG_LEN]);
             }
             Session::Gcm { cipher, salt } => {
@@ -187,12 +197,12 @@ impl Session {
         tag: &[u8],
     ) -> Result<(), SrtpError> {
         match self {
-            Session::Cm { cipher, salt, auth } => {
-                let digest = authenticate(auth, packet, place);
+            Session::Cm(cm) => {
+                let digest = authenticate(&cm.auth, packet, place);
                 constant_time::verify_slices_are_equal(&digest.as_ref()[..CM_TAG_LEN], tag)
                     .map_err(|_| SrtpError::Authentication)?;
-                let iv = counter_block(salt, place.ssrc, place.index);
-                apply_key_stream(cipher, iv, &mut packet[header_len..]);
+                let iv = counter_block(&cm.salt, place.ssrc, place.index);
+                apply_key_stream(&cm.cipher, iv, &mut packet[header_len..]);
             }
             Session::Gcm { cipher, salt } => {
                 let nonce = nonce(salt, place.ssrc, place.index);

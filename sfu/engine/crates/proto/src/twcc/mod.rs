@@ -3,6 +3,8 @@
 mod feedback;
 mod history;
 mod recorder;
+#[cfg(test)]
+mod tests;
 
 pub use feedback::{parse_feedback, Feedback};
 pub use history::{SendHistory, SendKind, Sent};

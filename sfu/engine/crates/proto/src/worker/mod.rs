@@ -150,7 +150,9 @@ impl Worker {
 
     /// Call when `poll_timeout` has passed; harmless at any other time.
     pub fn handle_timeout(&mut self, now: Time) {
-        while let Some(slot) = self.timers.pop_due(now) {
+        // A packet that is due stays so until poll_transmit takes it: first all, then each once.
+        let due: Vec<u32> = std::iter::from_fn(|| self.timers.pop_due(now)).collect();
+        for slot in due {
             self.service(now, slot);
         }
         if self.next_tick <= now {

@@ -1,0 +1,9 @@
+//! Whole nodes in simulation: seeded loss, reordering and duplication, faster than real time.
+//! A failing seed is in the test's name or message; `World::new(seed, ...)` replays it.
+
+mod publisher;
+mod viewer;
+mod wire;
+mod world;
+
+mod forwarding;

@@ -1,0 +1,59 @@
+//! `bench_forward`: the forwarding benchmark of crate udp as a dictionary.
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use udp::bench::{self, Options};
+
+use crate::{fields::fit, specs};
+
+#[pyfunction]
+#[pyo3(signature = (*, viewers, mbps, seconds, gso, workers, profile))]
+pub fn bench_forward<'py>(
+    py: Python<'py>,
+    viewers: i64,
+    mbps: f64,
+    seconds: f64,
+    gso: bool,
+    workers: i64,
+    profile: &str,
+) -> PyResult<Bound<'py, PyDict>> {
+    let options = Options {
+        viewers: usize::from(fit::<u16>("viewers", viewers)?),
+        mbps,
+        seconds,
+        gso,
+        workers: usize::from(fit::<u8>("workers", workers)?),
+        profile: specs::profile(profile)?,
+    };
+    if options.viewers == 0 || options.workers == 0 {
+        return Err(PyValueError::new_err("viewers and workers must be at least 1"));
+    }
+    if !(0.1..=200.0).contains(&mbps) || !(0.1..=3_600.0).contains(&seconds) {
+        return Err(PyValueError::new_err("mbps must be 0.1 to 200, seconds 0.1 to 3600"));
+    }
+    let report = py.detach(|| bench::run(options))?;
+    let dict = PyDict::new(py);
+    dict.set_item("viewers", viewers)?;
+    dict.set_item("packets_per_s", report.packets_per_s)?;
+    dict.set_item("cpu_us_per_packet", report.cpu_us_per_packet)?;
+    dict.set_item("floor_us_per_packet", report.floor_us_per_packet)?;
+    dict.set_item("ratio_to_floor", report.cpu_us_per_packet / report.floor_us_per_packet)?;
+    dict.set_item("gso", report.gso)?;
+    dict.set_item("lost", report.lost)?;
+    let latency = PyDict::new(py);
+    latency.set_item("p50", report.latency_ms.p50)?;
+    latency.set_item("p99", report.latency_ms.p99)?;
+    dict.set_item("added_latency_ms", latency)?;
+    dict.set_item("workers", workers)?;
+    dict.set_item("profile", profile)?;
+    dict.set_item("mbps", mbps)?;
+    dict.set_item("seconds", report.seconds)?;
+    dict.set_item("samples", report.samples)?;
+    let kernel = PyDict::new(py);
+    kernel.set_item("gso", report.probe.gso)?;
+    kernel.set_item("gro", report.probe.gro)?;
+    kernel.set_item("reuseport", report.probe.reuseport)?;
+    dict.set_item("kernel", kernel)?;
+    Ok(dict)
+}

@@ -1,0 +1,19 @@
+//! The forwarding benchmark without Python, for profilers: `forward VIEWERS SECONDS GSO(on|off)`.
+
+use proto::srtp::Profile;
+use udp::bench::{run, Options};
+
+fn main() -> std::io::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let number = |at: usize, or: f64| arguments.get(at).and_then(|text| text.parse().ok()).unwrap_or(or);
+    let report = run(Options {
+        viewers: number(0, 500.0) as usize,
+        mbps: 2.5,
+        seconds: number(1, 10.0),
+        gso: arguments.get(2).is_none_or(|gso| gso != "off"),
+        workers: 1,
+        profile: Profile::AeadAes128Gcm,
+    })?;
+    println!("{report:#?}");
+    Ok(())
+}

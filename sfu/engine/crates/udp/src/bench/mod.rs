@@ -1,0 +1,248 @@
+//! `forward`: what a forwarded packet costs, and what it costs at least.
+//!
+//! A publisher and all viewers run in this process and reach a node over loopback like anybody: ICE,
+//! then SRTP with keys set beforehand (DTLS is a matter of joins, not of packets). Viewers only count,
+//! watch sequence numbers and decrypt a sample. Then the same publisher feeds the floor: the same
+//! decryption, encryption and sends to the same viewers without anything in between.
+
+mod floor;
+mod ice;
+mod peer;
+mod publisher;
+mod viewers;
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use proto::message::{Choice, CodecSpec, Extensions, Kind, SubscriptionSpec, TrackSpec};
+use proto::srtp::Profile;
+use proto::{Command, Config};
+
+use crate::{Clock, Node, Probe};
+use floor::Floor;
+use peer::Peer;
+use publisher::Publisher;
+use viewers::Viewers;
+
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const TRACK: u64 = 1;
+const CONNECT_WITHIN: Duration = Duration::from_secs(20);
+/// Joining costs keyframes and replays that are not part of forwarding.
+const WARM_UP: Duration = Duration::from_secs(1);
+/// What is still in queues and buffers when the publisher has stopped.
+const DRAIN: Duration = Duration::from_millis(500);
+const FLOOR_AT_MOST: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    pub viewers: usize,
+    /// Of the published track, in 10^6 bits per second of payload.
+    pub mbps: f64,
+    pub seconds: f64,
+    pub gso: bool,
+    pub workers: usize,
+    pub profile: Profile,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Percentiles {
+    pub p50: f64,
+    pub p99: f64,
+}
+
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// Measured, without warming up.
+    pub seconds: f64,
+    pub packets_per_s: f64,
+    /// CPU time of the worker threads over packets sent to viewers.
+    pub cpu_us_per_packet: f64,
+    pub floor_us_per_packet: f64,
+    pub lost: u64,
+    /// From just before the publisher's send to just after the viewer's receive.
+    pub latency_ms: Percentiles,
+    /// Packets decrypted by viewers.
+    pub samples: usize,
+    /// Whether GSO was used.
+    pub gso: bool,
+    pub probe: Probe,
+}
+
+/// Runs for about `seconds` twice; progress goes to stderr.
+///
+/// # Errors
+/// Sockets that can't be had, viewers that don't connect, samples that don't decrypt.
+pub fn run(options: Options) -> io::Result<Report> {
+    raise_descriptor_limit();
+    let mut config = Config { workers: options.workers, gso: options.gso, ..Config::default() };
+    config.limits.publisher_bps = config.limits.publisher_bps.max((options.mbps * 2e6) as u64);
+    config.limits.publisher_packets_per_s =
+        config.limits.publisher_packets_per_s.max(options.mbps as u32 * 250);
+    let node = Node::start(crate::Options { bind: vec![LOOPBACK], port: 0, config })?;
+    let engine = SocketAddr::new(LOOPBACK, node.port());
+    let clock = node.clock();
+
+    let publisher_peer = Peer::new(0, engine, options.profile)?;
+    open_publisher(&node, &publisher_peer);
+    let mut peers = Vec::with_capacity(options.viewers);
+    for id in 1..=options.viewers as u64 {
+        let peer = Peer::new(id, engine, options.profile)?;
+        open_viewer(&node, &peer);
+        peers.push(peer);
+    }
+    let viewers = Viewers::start(peers, clock)?;
+    let publisher = Running::start(Publisher::new(publisher_peer, options.mbps, clock)?);
+    wait_for(&viewers, clock)?;
+
+    eprintln!("forward: {} viewers connected, {} worker(s)", options.viewers, node.workers());
+    thread::sleep(WARM_UP);
+    viewers.begin();
+    let (cpu, begin) = (cpu_total(&node), clock.now());
+    let (emitted, missing) = viewers.counts();
+    let seconds = options.seconds;
+    for second in 0..seconds.ceil() as u64 {
+        thread::sleep(Duration::from_secs_f64((seconds - second as f64).min(1.0)));
+        eprintln!("forward: {} of {seconds} s", second + 1);
+    }
+    let (cpu, took) = (cpu_total(&node).saturating_sub(cpu), clock.now().since(begin));
+    let packets = viewers.counts().0 - emitted;
+    publisher.stop()?;
+    thread::sleep(DRAIN);
+    let lost = viewers.counts().1.saturating_sub(missing);
+    viewers.end();
+    let (gso, probe) = (node.gso(), node.probe());
+    node.close();
+
+    eprintln!("forward: the floor");
+    let floor_us = measure_floor(&options, gso, &viewers, clock)?;
+    let mut latencies = viewers.stop()?;
+    latencies.sort_unstable();
+    Ok(Report {
+        seconds: took.as_secs_f64(),
+        packets_per_s: packets as f64 / took.as_secs_f64(),
+        cpu_us_per_packet: cpu.as_secs_f64() * 1e6 / packets.max(1) as f64,
+        floor_us_per_packet: floor_us,
+        lost,
+        latency_ms: Percentiles { p50: percentile_ms(&latencies, 50), p99: percentile_ms(&latencies, 99) },
+        samples: latencies.len(),
+        gso,
+        probe,
+    })
+}
+
+fn codec() -> CodecSpec {
+    CodecSpec {
+        payload_type: publisher::PAYLOAD_TYPE,
+        rtx_payload_type: Some(publisher::PAYLOAD_TYPE + 1),
+        name: "H264".into(),
+        clock_rate: 90_000,
+        channels: 1,
+        fmtp: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f".into(),
+        nack: true,
+        pli: true,
+        fir: false,
+    }
+}
+
+fn open_publisher(node: &Node, peer: &Peer) {
+    node.send(Command::OpenTransport(peer.transport_spec(Extensions::default())));
+    node.send(Command::SetKeys { transport: peer.transport(), keys: peer.engine_keys() });
+    let track = TrackSpec {
+        id: TRACK,
+        kind: Kind::Video,
+        mid: "0".into(),
+        codecs: vec![codec()],
+        rids: vec![],
+        ssrcs: vec![(publisher::SSRC, 0)],
+    };
+    node.send(Command::AddTrack { transport: peer.transport(), track });
+}
+
+fn open_viewer(node: &Node, peer: &Peer) {
+    // What a browser negotiates and what costs per packet: transport-wide sequence numbers.
+    let extensions = Extensions { transport_cc: floor::TRANSPORT_CC, ..Extensions::default() };
+    node.send(Command::OpenTransport(peer.transport_spec(extensions)));
+    node.send(Command::SetKeys { transport: peer.transport(), keys: peer.engine_keys() });
+    let subscription = SubscriptionSpec {
+        id: peer.transport(),
+        kind: Kind::Video,
+        mid: "0".into(),
+        source: TRACK,
+        codecs: vec![codec()],
+        ssrc: peer.media_ssrc(),
+        rtx_ssrc: peer.media_ssrc() + 1,
+        encoding: Choice::Auto,
+    };
+    node.send(Command::AddSubscription { transport: peer.transport(), subscription });
+}
+
+fn wait_for(viewers: &Viewers, clock: Clock) -> io::Result<()> {
+    let begin = clock.now();
+    loop {
+        let (connected, receiving, all) = viewers.ready();
+        if receiving == all {
+            return Ok(());
+        }
+        if clock.now().since(begin) > CONNECT_WITHIN {
+            let text = format!("of {all} viewers {connected} connected and {receiving} received media");
+            return Err(io::Error::new(io::ErrorKind::TimedOut, text));
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn measure_floor(options: &Options, gso: bool, viewers: &Viewers, clock: Clock) -> io::Result<f64> {
+    let floor = Floor::new(options.profile, gso, viewers.addresses())?;
+    let peer = Peer::new(0, floor.address(), options.profile)?;
+    let unprotector = peer.engine_unprotector()?;
+    let publisher = Running::start(Publisher::new(peer, options.mbps, clock)?);
+    let seconds = Duration::from_secs_f64(options.seconds).min(FLOOR_AT_MOST);
+    let result = thread::spawn(move || floor.run(unprotector, seconds, clock)).join();
+    publisher.stop()?;
+    result.map_err(|_| io::Error::other("the floor's thread panicked"))?
+}
+
+/// A publisher on its thread.
+struct Running {
+    stop: Arc<AtomicBool>,
+    thread: thread::JoinHandle<io::Result<()>>,
+}
+
+impl Running {
+    fn start(mut publisher: Publisher) -> Running {
+        let stop = Arc::new(AtomicBool::new(false));
+        let flag = stop.clone();
+        Running { stop, thread: thread::spawn(move || publisher.run(&flag)) }
+    }
+
+    fn stop(self) -> io::Result<()> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().map_err(|_| io::Error::other("the publisher's thread panicked"))?
+    }
+}
+
+fn cpu_total(node: &Node) -> Duration {
+    node.cpu_times().iter().sum()
+}
+
+/// Of ascending microseconds.
+fn percentile_ms(ascending: &[u32], percent: usize) -> f64 {
+    let at = ascending.len() * percent / 100;
+    ascending.get(at.min(ascending.len().saturating_sub(1))).map_or(f64::NAN, |us| f64::from(*us) / 1e3)
+}
+
+/// A socket per viewer: the soft limit of 1,024 descriptors is soon reached.
+fn raise_descriptor_limit() {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: both calls take a live rlimit. A limit that stays shows when a socket can't be had.
+    unsafe {
+        if libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) == 0 && limit.rlim_cur < limit.rlim_max {
+            limit.rlim_cur = limit.rlim_max;
+            libc::setrlimit(libc::RLIMIT_NOFILE, &limit);
+        }
+    }
+}
