@@ -32,6 +32,10 @@ class Listener(Protocol):
 
     def audience_changed(self, stream_id: str, audience: Audience) -> None: ...
 
+    def owner_noticed(self, stream_id: str, reason: str, text: str) -> None:
+        """Something that the stream's owner should read."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class _Change:
@@ -78,6 +82,11 @@ class LiveStreams:
         for listener in self._listeners:
             listener.audience_changed(stream_id, now)
 
+    def report_notice(self, stream_id: str, reason: str, text: str) -> None:
+        """For the stream's owner, e.g. why a publisher was refused."""
+        for listener in self._listeners:
+            listener.owner_noticed(stream_id, reason, text)
+
     def tell_changed(self, stream: StreamRecord) -> None:
         """Its owner changed it."""
         for listener in self._listeners:
@@ -117,8 +126,7 @@ class LiveStreams:
         while True:
             try:
                 await step()
-            except Exception:
-                # A store that fails for a moment must not end the task that everything after depends on.
+            except Exception:  # a store that fails for a moment must not end what all after depends on
                 log.exception("the store took no change")
                 await asyncio.sleep(1)
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from signaling.metrics import MediaCounters
+
 __all__ = ["Media", "NoMedia", "Seats"]
 
 
@@ -23,6 +25,8 @@ class Seats:
 class Media(Protocol):
     def seats(self, stream_id: str) -> Seats: ...
 
+    def counters(self) -> MediaCounters: ...
+
     async def close_publishers(self, stream_id: str) -> None:
         """Its key was rotated: sessions that publish to it end."""
         ...
@@ -37,6 +41,9 @@ class NoMedia:
 
     def seats(self, stream_id: str) -> Seats:
         return Seats(0, free=False)
+
+    def counters(self) -> MediaCounters:
+        return MediaCounters()
 
     async def close_publishers(self, stream_id: str) -> None:
         """Nobody publishes here."""

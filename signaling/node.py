@@ -19,6 +19,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from sfu.node import Sfu
 from signaling.auth.identity import Identity
 from signaling.auth.passwords import Passwords
 from signaling.auth.playback_tokens import PlaybackTokens
@@ -43,7 +44,7 @@ from signaling.links import Listeners
 from signaling.listening import listen, local_url, tls_context
 from signaling.live import LiveStreams
 from signaling.media import Media, NoMedia
-from signaling.metrics import MediaCounters, Metrics
+from signaling.metrics import Metrics
 from signaling.rate_limits import RateLimits
 from signaling.settings import Settings
 from signaling.store.database import open_database
@@ -51,6 +52,7 @@ from signaling.store.interfaces import StoreUnreachable
 from signaling.store.sql_accounts import SqlAccounts
 from signaling.store.sql_streams import SqlStreams
 from signaling.views import Views
+from signaling.webrtc import WebRtc, sfu_config
 
 __all__ = ["Node", "open_node"]
 
@@ -88,12 +90,9 @@ class Node:
         self.url = ""
         """Under which this machine reaches the node; set when it listens."""
         self.media: Media = NoMedia()
-        self.metrics = Metrics(self.media_counters)
+        self.metrics = Metrics(lambda: self.media.counters())
         self.gateway = Gateway(self.identity, self.origins, self.metrics, clock, limits=settings.rate_limits)
         self.app = web.Application()
-
-    def media_counters(self) -> MediaCounters:
-        return MediaCounters()
 
     async def probe(self) -> tuple[State, list[str]]:
         """Readiness, and what is degraded."""
@@ -114,8 +113,6 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
     for name in UNSUPPORTED:
         if getattr(settings, name):
             raise StartError(f"{name}: this version keeps that in process and can't use it")
-    if settings.runs("engine"):
-        raise StartError("roles: the engine is not built")
     async with contextlib.AsyncExitStack() as stack:
         installation = stack.enter_context(Installation(settings.data_dir))
         secure = settings.tls_cert is not None and settings.tls_key is not None
@@ -134,13 +131,27 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
         await node.streams.end_all_of(installation.node_id, clock.now())
         stack.push_async_callback(node.live.drain)
 
-        listeners = Listeners()
+        listeners = Listeners(webrtc=settings.runs("engine"))
         work: list[Coroutine[Any, Any, None]] = [
             node.live.run(),
             node.live.run_audiences(),
             node.metrics.run(clock.monotonic_s),
         ]
-        mounts, features = _api(node, listeners)
+        mounts = []
+        if settings.runs("engine"):
+            webrtc = WebRtc(
+                await stack.enter_async_context(_engine(settings)),
+                live=node.live,
+                keys=node.keys,
+                identity=node.identity,
+                origins=node.origins,
+                limits=node.limits,
+                listeners=listeners,
+            )
+            node.media = webrtc
+            mounts.append(webrtc.mount())
+        api_mounts, features = _api(node, listeners)
+        mounts += api_mounts
         if settings.runs("gateway"):
             events = StreamEvents(node.gateway, node.identity, Views(node.live, node.media), listeners)
             node.live.listen(events)
@@ -200,6 +211,22 @@ async def _database(settings: Settings) -> AsyncEngine:
         return await open_database(url, settings.data_dir)
     except StoreUnreachable as error:
         raise StartError(f"database_url: {error}") from None
+
+
+@contextlib.asynccontextmanager
+async def _engine(settings: Settings) -> AsyncIterator[Sfu]:
+    """Raises StartError."""
+    sfu = Sfu(sfu_config(settings))
+    try:
+        await sfu.__aenter__()
+    except ImportError as error:
+        raise StartError(f"roles: the engine can't be loaded ({error}); `make setup` builds it") from None
+    except OSError as error:
+        detail = f"UDP port {settings.rtc_port} on {settings.host}: {error.strerror or error}"
+        raise StartError(f"rtc_port: {detail}") from None
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_exit(sfu.__aexit__)
+        yield sfu
 
 
 @contextlib.asynccontextmanager

@@ -27,7 +27,7 @@ CATALOGUE: Mapping[str, ProblemKind] = {
     kind.name: kind
     for kind in (
         ProblemKind("bad-json", 400, "The body is not JSON", "Send one JSON object, in UTF-8."),
-        ProblemKind("bad-request", 400, "The request can't be understood", "The detail says what is wrong."),
+        ProblemKind("bad-request", 400, "Bad request", "The detail says what is wrong."),
         ProblemKind("bad-cursor", 400, "Not a cursor", "Use the next_cursor of the page before, as it is."),
         ProblemKind(
             "invalid-request",
@@ -36,21 +36,20 @@ CATALOGUE: Mapping[str, ProblemKind] = {
             "Each member of `errors` has a JSON pointer to a field of the body, or the name of a query "
             "parameter, and what is wrong with it.",
         ),
-        ProblemKind(
-            "body-too-large", 413, "The body is too large", "`limit` is the most that is taken, in bytes."
-        ),
+        ProblemKind("body-too-large", 413, "Body too large", "`limit` is the most that is taken, in bytes."),
         ProblemKind(
             "request-timeout", 408, "The body took too long", "The rest of the body did not come in time."
         ),
         ProblemKind("not-found", 404, "Nothing here", "No resource has this path."),
         ProblemKind(
-            "method-not-allowed", 405, "Not that method", "The header Allow lists what this path takes."
+            "method-not-allowed", 405, "Method not allowed", "The header Allow lists what this path takes."
         ),
         ProblemKind(
             "unauthorized",
             401,
-            "Sign in first",
-            "Send `Authorization: Bearer TOKEN` with an account token that has not expired.",
+            "Unauthorized",
+            "Send `Authorization: Bearer` with what this takes: an account token, a playback token or a stream "
+            "key, one that has not expired.",
         ),
         ProblemKind(
             "wrong-credentials", 401, "Wrong name or password", "No account has this name and password."
@@ -68,7 +67,39 @@ CATALOGUE: Mapping[str, ProblemKind] = {
             "A private stream",
             "Watch it with a playback token of this stream, or as its owner.",
         ),
-        ProblemKind("unknown-stream", 404, "No such stream", "No stream has this id."),
+        ProblemKind("stream-not-found", 404, "Stream not found", "No stream has this id."),
+        ProblemKind("session-not-found", 404, "Session not found", "No WHIP or WHEP session has this URL."),
+        ProblemKind("session-closed", 410, "Session closed", "`reason` says why it ended. POST a new offer."),
+        ProblemKind(
+            "stream-not-live",
+            409,
+            "Stream not live",
+            "Nobody publishes to it now. Try again when it is live.",
+        ),
+        ProblemKind(
+            "no-seat",
+            503,
+            "No seat",
+            "Every WebRTC seat is taken. The stream plays over HLS at `manifest_url`.",
+        ),
+        ProblemKind("bad-sdp", 400, "Bad SDP", "The detail says what is wrong with the offer."),
+        ProblemKind("bad-fragment", 422, "Bad SDP fragment", "PATCH takes an SDP fragment (RFC 8840)."),
+        ProblemKind("bad-slot", 400, "Bad slot", "`?slot=` is `primary` or `backup`."),
+        ProblemKind(
+            "no-common-codec",
+            406,
+            "No common codec",
+            "`offered` and `accepted` list the codecs of each side. A viewer may use `manifest_url` instead.",
+        ),
+        ProblemKind("unknown-encoding", 400, "Unknown encoding", "`encodings` lists those that there are."),
+        ProblemKind("if-match-required", 428, "If-Match required", "Send the session's ETag, or `*`."),
+        ProblemKind("etag-mismatch", 412, "ETag mismatch", "ICE was restarted since: use the newest ETag."),
+        ProblemKind(
+            "unsupported-media-type",
+            415,
+            "Unsupported media type",
+            "Accept-Post and Accept-Patch say what is taken.",
+        ),
         ProblemKind("name-taken", 409, "The name is taken", "Choose another name."),
         ProblemKind("rate-limited", 429, "Too many requests", "Try again after the seconds in Retry-After."),
         ProblemKind("overloaded", 503, "Too much to do", "The node is busy. Try again in a moment."),

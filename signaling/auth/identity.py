@@ -68,7 +68,7 @@ class Identity:
         """The stream, if the visitor may watch it. Raises Problem."""
         stream = await self._streams.get(stream_id)
         if stream is None:
-            raise problem("unknown-stream", "No stream has this id.")
+            raise problem("stream-not-found", "No stream has this id.")
         if not visitor.may_watch(stream):
             if visitor == Visitor():
                 raise unauthorized("This stream is private: send a playback token, or sign in as its owner.")
@@ -79,7 +79,7 @@ class Identity:
         """The stream, if it is theirs. Raises Problem."""
         stream = await self._streams.get(stream_id)
         if stream is None:
-            raise problem("unknown-stream", "No stream has this id.")
+            raise problem("stream-not-found", "No stream has this id.")
         if stream.broadcaster_id != account.account_id:
             raise problem("forbidden", "Only the owner of the stream may do this.")
         return stream

@@ -22,6 +22,8 @@ class Client:
     """How it reached us: the base of the URLs that it is told."""
     stream_id: str | None = None
     """The stream that it has joined."""
+    owner: bool = False
+    """Of that stream."""
     level: float = field(default=0.0)
     level_at_s: float = field(default=0.0)
 

@@ -96,8 +96,8 @@ class Gateway:
     def members(self, stream_id: str) -> list[Client]:
         return list(self._rooms.get(stream_id, {}).values())
 
-    def enter(self, client: Client, stream_id: str) -> None:
-        client.stream_id = stream_id
+    def enter(self, client: Client, stream_id: str, *, owner: bool) -> None:
+        client.stream_id, client.owner = stream_id, owner
         self._rooms[stream_id][client.sid] = client
 
     def leave(self, client: Client) -> None:
@@ -154,8 +154,7 @@ class Gateway:
             answer = {"ok": False, "problem": refusal.document()}
         except asyncio.CancelledError:
             raise
-        except Exception:
-            # Whatever it is: the client learns nothing of it, and stays connected.
+        except Exception:  # whatever it is: the client learns nothing of it, and stays connected
             log.exception("event %s failed", event if known else "(unknown)")
             answer = {
                 "ok": False,

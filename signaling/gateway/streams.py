@@ -44,7 +44,7 @@ class StreamEvents:
         self._gateway.leave(client)
         # Whoever has gone while the store answered must not stay in a room.
         if client.request.transport is not None:
-            self._gateway.enter(client, stream.stream_id)
+            self._gateway.enter(client, stream.stream_id, owner=client.visitor.owns(stream))
         return {"stream": self._stream(client, stream), "playback": self._playback(client, stream)}
 
     async def _leave(self, client: Client, _: None) -> Mapping[str, object]:
@@ -67,6 +67,10 @@ class StreamEvents:
     def stream_deleted(self, stream_id: str) -> None:
         self._counts.pop(stream_id, None)
         self._dismiss(self._gateway.members(stream_id), "stream-deleted", "This stream was deleted.")
+
+    def owner_noticed(self, stream_id: str, reason: str, text: str) -> None:
+        owners = [each for each in self._gateway.members(stream_id) if each.owner]
+        self._gateway.send(owners, "notice", {"type": reason, "text": text})
 
     def audience_changed(self, stream_id: str, audience: Audience) -> None:
         self._counts[stream_id] = audience

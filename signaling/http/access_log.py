@@ -10,8 +10,10 @@ from aiohttp.abc import AbstractAccessLogger
 
 __all__ = ["AccessLogger", "masked"]
 
-# A key or token is a segment of the path here: /whip/{key}, /api/v1/streams/{id}/t/{token}/..., invites.
-SECRET_SEGMENT = re.compile(r"^(/whip|/api/v1/streams/[^/]+/(?:t|invites))/[^/]+")
+# Who knows one of these segments may publish, watch, come on stage, or end a session.
+SECRET_SEGMENT = re.compile(
+    r"^(/whip(?:/sessions)?|/whep/sessions|/api/v1/streams/[^/]+/(?:t|invites))/[^/]+"
+)
 
 
 def masked(path: str) -> str:

@@ -49,7 +49,6 @@ async def problems_middleware(request: web.Request, handler: Handler) -> web.Str
     except (ConnectionError, web.RequestPayloadError):
         # The client left, or sent half of what it had announced: nobody reads the answer.
         return problem_response(problem("bad-request", "The body is not whole."))
-    except Exception:
-        # Whatever it is, the client learns nothing of it and the operator everything.
+    except Exception:  # whatever it is, the client learns nothing of it and the operator everything
         log.exception("%s %s failed", request.method, request.match_info.route.name or "a request")
         return problem_response(problem("internal-error", "The fault is in the server's log."))

@@ -121,24 +121,24 @@ class StreamRoutes:
         "See a stream",
         tag="streams",
         public=True,
-        problems=("unknown-stream", "private-stream", "unauthorized"),
+        problems=("stream-not-found", "private-stream", "unauthorized"),
     )
     async def get_stream(self, call: Call, stream_id: str, account: Account | None) -> StreamView:
         record = await self._identity.watched(stream_id, await self._visitor(call, account))
         return self._views.stream(record, self._links(call))
 
-    @operation("PATCH", STREAM, "Change a stream", tag="streams", problems=("unknown-stream", "forbidden"))
+    @operation("PATCH", STREAM, "Change a stream", tag="streams", problems=("stream-not-found", "forbidden"))
     async def change_stream(
         self, call: Call, stream_id: str, account: Account, body: StreamChange
     ) -> StreamView:
         await self._identity.owned(stream_id, account)
         record = await self._streams.change(stream_id, body.model_dump(exclude_unset=True))
         if record is None:
-            raise problem("unknown-stream", "No stream has this id.")
+            raise problem("stream-not-found", "No stream has this id.")
         self._live.tell_changed(record)
         return self._views.stream(record, self._links(call))
 
-    @operation("DELETE", STREAM, "Delete a stream", tag="streams", problems=("unknown-stream", "forbidden"))
+    @operation("DELETE", STREAM, "Delete a stream", tag="streams", problems=("stream-not-found", "forbidden"))
     async def delete_stream(self, stream_id: str, account: Account) -> None:
         await self._identity.owned(stream_id, account)
         await self._streams.delete(stream_id)
@@ -151,14 +151,14 @@ class StreamRoutes:
         STREAM + "/key",
         "Replace the stream key; the old one and its sessions end at once",
         tag="streams",
-        problems=("unknown-stream", "forbidden", "rate-limited"),
+        problems=("stream-not-found", "forbidden", "rate-limited"),
     )
     async def rotate_key(self, call: Call, stream_id: str, account: Account) -> KeyRotated:
         await self._identity.owned(stream_id, account)
         self._limits.create(account.account_id)
         key = new_secret(STREAM_KEY)
         if not await self._streams.set_key(stream_id, hash_secret(key)):
-            raise problem("unknown-stream", "No stream has this id.")
+            raise problem("stream-not-found", "No stream has this id.")
         self._keys.forget(stream_id)
         await self._media.close_publishers(stream_id)
         return KeyRotated(stream_id=stream_id, **self._views.ingest(key, self._links(call)).model_dump())
@@ -169,7 +169,7 @@ class StreamRoutes:
         "How to watch right now",
         tag="playback",
         public=True,
-        problems=("unknown-stream", "private-stream", "unauthorized"),
+        problems=("stream-not-found", "private-stream", "unauthorized"),
     )
     async def get_playback(self, call: Call, stream_id: str, account: Account | None) -> Playback:
         visitor = await self._visitor(call, account)
@@ -182,7 +182,7 @@ class StreamRoutes:
         "Let somebody watch a private stream",
         tag="playback",
         status=201,
-        problems=("unknown-stream", "forbidden", "rate-limited"),
+        problems=("stream-not-found", "forbidden", "rate-limited"),
     )
     async def create_playback_token(
         self, call: Call, stream_id: str, account: Account, body: NewPlaybackToken

@@ -51,9 +51,10 @@ async def open_database(url: str | None, data_dir: Path, *, migrated: bool = Tru
         await engine.dispose()
         reason = str(getattr(error, "orig", None) or error or "no answer").splitlines()[0]
         raise StoreUnreachable(f"can't open {where}: {reason}") from None
-    except Exception as error:
+    except (
+        Exception
+    ) as error:  # asyncpg's own (wrong password, no such database) pass SQLAlchemy untranslated
         await engine.dispose()
-        # asyncpg's own errors (wrong password, unknown database) pass SQLAlchemy untranslated.
         if type(error).__module__.startswith("asyncpg"):
             raise StoreUnreachable(f"can't open {where}: {type(error).__name__}") from None
         raise

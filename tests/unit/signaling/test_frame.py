@@ -345,7 +345,9 @@ async def test_forwarded_headers_count_from_trusted_proxies_only(tmp_path: Path,
 
 def test_keys_are_masked_in_the_access_log() -> None:
     assert masked("/whip/sk_secret?slot=backup") == "/whip/***"
-    assert masked("/whip/sessions/abc") == "/whip/***/abc"
+    assert masked("/whip/sessions/abc") == "/whip/sessions/***"
+    assert masked("/whep/sessions/abc/encoding") == "/whep/sessions/***/encoding"
+    assert masked("/whep/abc") == "/whep/abc"
     assert (
         masked("/api/v1/streams/abc/t/pt_secret/manifest.m3u8?x=1")
         == "/api/v1/streams/abc/t/***/manifest.m3u8"

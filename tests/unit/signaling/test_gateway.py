@@ -168,7 +168,7 @@ async def test_payloads_that_make_no_sense(open_page: Open, data: tuple[object, 
     answer = await page.call("join", *data)
     assert answer["ok"] is False
     assert answer["problem"]["type"] == "/problems/invalid-request"
-    assert (await page.call("join", {"stream_id": "none"}))["problem"]["type"] == "/problems/unknown-stream"
+    assert (await page.call("join", {"stream_id": "none"}))["problem"]["type"] == "/problems/stream-not-found"
 
 
 async def test_unknown_events_and_a_fault_inside(

@@ -134,7 +134,7 @@ async def test_only_the_owner_may(api: Api) -> None:
         assert (answer.status, answer.problem) == (403, "forbidden")
         assert (await api.call(method, path + suffix, body)).status == 401
         unknown = await api.call(method, "/api/v1/streams/nothing" + suffix, body, other)
-        assert (unknown.status, unknown.problem) == (404, "unknown-stream")
+        assert (unknown.status, unknown.problem) == (404, "stream-not-found")
 
 
 async def test_deleting(api: Api) -> None:
@@ -144,7 +144,7 @@ async def test_deleting(api: Api) -> None:
     assert await api.node.keys.stream_of(made["stream_key"]) == made["stream_id"]
     answer = await api.call("DELETE", path, token=token)
     assert (answer.status, answer.content) == (204, b"")
-    assert (await api.call("GET", path)).problem == "unknown-stream"
+    assert (await api.call("GET", path)).problem == "stream-not-found"
     assert (await api.call("DELETE", path, token=token)).status == 404
     assert await api.node.keys.stream_of(made["stream_key"]) is None
 
