@@ -48,8 +48,8 @@ CATALOGUE: Mapping[str, ProblemKind] = {
             "unauthorized",
             401,
             "Unauthorized",
-            "Send `Authorization: Bearer` with what this takes: an account token, a playback token or a stream "
-            "key, one that has not expired.",
+            "Send `Authorization: Bearer` with what this takes (account token, playback token or stream "
+            "key), and one that has not expired.",
         ),
         ProblemKind(
             "wrong-credentials", 401, "Wrong name or password", "No account has this name and password."
