@@ -1,0 +1,74 @@
+"""aiortc as WHIP publisher and WHEP viewer."""
+
+from __future__ import annotations
+
+import fractions
+
+import av
+import numpy as np
+from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
+from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
+
+from tests.interop.node_app import NodeApp
+
+__all__ = ["Picture", "Publisher", "Viewer"]
+
+
+class Picture(VideoStreamTrack):
+    """A grey picture whose brightness rises with the frame number."""
+
+    async def recv(self) -> av.VideoFrame:
+        pts, time_base = await self.next_timestamp()
+        level = pts // 3000 % 200 + 20
+        frame = av.VideoFrame.from_ndarray(np.full((360 * 3 // 2, 640), level, np.uint8), format="yuv420p")
+        frame.pts, frame.time_base = pts, fractions.Fraction(time_base)
+        return frame
+
+
+class Publisher:
+    """Publishes a picture and silence with ``codec``."""
+
+    def __init__(self, codec: str = "VP8") -> None:
+        self.pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self._codec = codec
+
+    async def start(self, node: NodeApp, key: str) -> str:
+        self.pc.addTrack(AudioStreamTrack())
+        self.pc.addTrack(Picture())
+        for transceiver in self.pc.getTransceivers():
+            transceiver.direction = "sendonly"
+            if transceiver.kind == "video":
+                codecs = RTCRtpSender.getCapabilities("video").codecs
+                transceiver.setCodecPreferences(
+                    [c for c in codecs if c.mimeType.lower() in (f"video/{self._codec}".lower(), "video/rtx")]
+                )
+        await self.pc.setLocalDescription(await self.pc.createOffer())
+        answer, url = await node.post("/whip", self.pc.localDescription.sdp, key)
+        await self.pc.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+        return url
+
+    async def close(self) -> None:
+        await self.pc.close()
+
+
+class Viewer:
+    """Receives both tracks."""
+
+    def __init__(self) -> None:
+        self.pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.tracks: dict[str, MediaStreamTrack] = {}
+        self.pc.on("track", lambda track: self.tracks.__setitem__(track.kind, track))
+
+    async def start(self, node: NodeApp, stream_id: str) -> str:
+        self.pc.addTransceiver("audio", direction="recvonly")
+        self.pc.addTransceiver("video", direction="recvonly")
+        await self.pc.setLocalDescription(await self.pc.createOffer())
+        answer, url = await node.post(f"/whep/{stream_id}", self.pc.localDescription.sdp)
+        await self.pc.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+        return url
+
+    async def frames(self, kind: str, count: int) -> list[av.VideoFrame | av.AudioFrame]:
+        return [await self.tracks[kind].recv() for _ in range(count)]
+
+    async def close(self) -> None:
+        await self.pc.close()

@@ -1,0 +1,170 @@
+"""Worker processes take part in a stream through a Relay."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from sfu.events import StreamLive
+from sfu.media import Codec, RtpPacket
+from sfu.node import Sfu
+from sfu.relay.supervisor import Worker
+from tests.interop.aiortc_peer import Publisher, Viewer
+from tests.interop.node_app import LOOPBACK, NodeApp, eventually, running_node
+
+WORKERS = "tests.interop.relay_workers"
+
+
+@pytest.fixture
+async def node() -> AsyncIterator[NodeApp]:
+    async with running_node() as running:
+        yield running
+
+
+async def next_with(worker: Worker, key: str) -> Any:
+    """The value of ``key`` in the next message that has it."""
+    async with asyncio.timeout(20):
+        async for message in worker.messages():
+            if key in message:
+                return message[key]
+    raise AssertionError(f"the worker ended before it said {key}")
+
+
+async def test_a_worker_taps_the_program(node: NodeApp) -> None:
+    publisher = Publisher("VP8")
+    try:
+        await publisher.start(node, "show")
+        await eventually(lambda: StreamLive("show") in node.events)
+        program = node.sfu.router.open("show").program
+        async with Worker(node.sfu, "show", f"{WORKERS}:counting", role="bridge") as worker:
+            await eventually(lambda: worker.participant is not None)
+            worker.send({"track_id": program.video.track_id, "kind": "video"})
+            assert await next_with(worker, "tapped") == program.video.track_id
+            assert await next_with(worker, "codec") == "VP8"
+            async with asyncio.timeout(20):
+                async for message in worker.messages():
+                    if message.get("report"):
+                        break
+            packets = 0
+            while packets < 30:
+                packets += await next_with(worker, "packets")
+    finally:
+        await publisher.close()
+
+
+async def test_payloads_come_through_unchanged(node: NodeApp) -> None:
+    stream = node.sfu.router.open("show")
+    host = stream.join("ingest")
+    injector = await host.publish("audio", Codec("opus", 48000, 2))
+    async with Worker(node.sfu, "show", f"{WORKERS}:counting", role="bridge") as worker:
+        await eventually(lambda: worker.participant is not None)
+        worker.send({"track_id": injector.track_id, "kind": "audio"})
+        await next_with(worker, "tapped")
+
+        async def feed() -> None:
+            for number in range(10_000):
+                injector.send(
+                    [RtpPacket(number, number * 960, False, b"\xfc\xff\xfe" + bytes([number % 256]))]
+                )
+                await asyncio.sleep(0.02)
+
+        feeding = asyncio.create_task(feed())
+        try:
+            assert (await next_with(worker, "first")).startswith("fcfffe")
+        finally:
+            feeding.cancel()
+            await asyncio.gather(feeding, return_exceptions=True)
+        # the track closes: the tap in the worker ends
+        await injector.close()
+        assert await next_with(worker, "ended") == injector.track_id
+        worker.send({"track_id": injector.track_id, "kind": "audio"})
+        assert await next_with(worker, "refused") == "unknown-source"
+    await host.close()
+
+
+async def test_what_a_worker_publishes_becomes_the_program(node: NodeApp) -> None:
+    async with Worker(node.sfu, "show", f"{WORKERS}:publishing", role="mixer") as worker:
+        track_id = await next_with(worker, "track_id")
+        stream = node.sfu.router.open("show")
+        track = node.sfu.track(track_id)
+        assert track is not None
+        assert track.source == "mixer"
+        stream.point_program(None, track)
+        await eventually(lambda: stream.live)
+        viewer = Viewer()
+        try:
+            await viewer.start(node, "show")
+            await eventually(lambda: stream.viewers == 1)
+            # the viewer's PLI, or a tap's request, reaches the function in the worker
+            bridge = stream.join("bridge")
+            tap = await bridge.tap(stream.program.video)
+            tap.request_keyframe()
+            assert await next_with(worker, "keyframe") == ""
+            async with asyncio.timeout(10):
+                async for batch in tap:
+                    assert batch.codec.name == "VP8"
+                    assert batch.packets[0].payload[:4] == bytes.fromhex("10500600")
+                    break
+            await bridge.close()
+        finally:
+            await viewer.close()
+    assert node.sfu.track(track_id) is None
+
+
+async def test_a_crash_is_repaired_and_messages_go_both_ways(node: NodeApp) -> None:
+    started = []
+    async with Worker(
+        node.sfu,
+        "show",
+        f"{WORKERS}:dying",
+        role="mixer",
+        on_started=lambda worker: started.append(worker.starts),
+    ) as worker:
+        first = await next_with(worker, "pid")
+        assert first == worker.pid
+        worker.send({"hello": ["there", 1, None]})
+        assert await next_with(worker, "echo") == {"hello": ["there", 1, None]}
+        for order in ("die", "fail"):
+            worker.send({order: True})
+            second = await next_with(worker, "pid")
+            assert second != first
+            first = second
+        assert started == [1, 2, 3]
+        assert len(node.sfu.router.open("show").participants) == 1
+        # a function that returns has done its work
+        worker.send({"finish": True})
+        assert [message async for message in worker.messages()] == []
+        assert worker.starts == 3
+    assert len(node.sfu.router) == 0
+
+
+async def test_a_worker_ends_with_its_supervisor(node: NodeApp) -> None:
+    async with Worker(node.sfu, "show", f"{WORKERS}:dying", role="mixer") as worker:
+        pid = await next_with(worker, "pid")
+    assert not os.path.exists(f"/proc/{pid}")
+
+
+async def test_a_worker_dies_with_its_parent() -> None:
+    script = "import asyncio\nfrom tests.interop.test_relay import parent\nasyncio.run(parent())\n"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    async with asyncio.timeout(30):
+        pid = int(await process.stdout.readline())
+    assert os.path.exists(f"/proc/{pid}")
+    process.send_signal(signal.SIGKILL)
+    await process.wait()
+    await eventually(lambda: not os.path.exists(f"/proc/{pid}"))
+
+
+async def parent() -> None:
+    async with Sfu(LOOPBACK) as sfu, Worker(sfu, "show", f"{WORKERS}:dying", role="mixer") as worker:
+        print(await next_with(worker, "pid"), flush=True)
+        await asyncio.sleep(60)
