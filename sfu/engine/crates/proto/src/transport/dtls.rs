@@ -63,9 +63,13 @@ impl Gate {
         true
     }
 
-    /// Our side answered: a repetition now means that the answer was lost.
-    pub fn answered(&mut self) {
+    /// Our side sent something. A repetition now means that our answer was lost; a ClientHello of ours
+    /// begins the handshake (RFC 5763 section 5: the peer offered to be passive).
+    pub fn sent(&mut self, data: &[u8]) {
         self.seen.clear();
+        if is_client_hello(data) {
+            self.started = true;
+        }
     }
 
     pub fn hold(&mut self, data: Vec<u8>) {
@@ -92,7 +96,7 @@ mod tests {
         assert!(!gate.admit(now, &hello(0), false));
         assert!(gate.admit(now, &hello(0), true));
         assert!(!gate.admit(now, &hello(1), true));
-        gate.answered();
+        gate.sent(&[22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 60, 2]);
         assert!(gate.admit(now, &hello(2), true));
         assert!(
             gate.admit(now + Duration::from_secs(1), &hello(3), false),
@@ -104,6 +108,16 @@ mod tests {
             gate.admit(now, &[22, 254, 253, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 9], true),
             "a repeated Finished"
         );
+    }
+
+    #[test]
+    fn a_client_hello_of_ours_lets_the_answer_pass() {
+        let mut gate = Gate::default();
+        let server_hello = [22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 60, 2];
+        assert!(!gate.admit(Time::ZERO, &server_hello, true));
+        gate.sent(&hello(0));
+        assert!(gate.in_flight());
+        assert!(gate.admit(Time::ZERO, &server_hello, false));
     }
 
     #[test]
