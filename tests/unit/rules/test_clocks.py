@@ -13,6 +13,7 @@ from tests.unit.rules.tree import PACKAGES, ROOT, modules, sources
 # Driver -> why it owns a clock. A folder ends in a slash.
 DRIVERS = {
     "signaling/demo/session.py": "paces the demo's pictures; the latency pattern is wall clock time",
+    "signaling/clock.py": "the control plane's one door to the clocks",
     "signaling/demo/publisher.py": "waits between sessions; certificates have dates",
 }
 

@@ -143,7 +143,9 @@ impl Encoding {
         }
         let newest = seq > self.highest;
         self.highest = self.highest.max(seq);
-        self.nack.received(seq, now);
+        if incoming.codec.nack {
+            self.nack.received(seq, now);
+        }
         if incoming.ssrc.is_some() {
             self.stats.received(seq, incoming.timestamp, incoming.codec.clock_rate, now);
         } else {
@@ -321,7 +323,7 @@ impl Encoding {
         stats: &TrackStats,
         out: &mut Vec<u8>,
     ) {
-        if !self.nack.next_deadline().is_some_and(|at| at <= now) {
+        if self.nack.next_deadline().is_none_or(|at| at > now) {
             return;
         }
         let Some(ssrc) = self.ssrc else { return };

@@ -105,7 +105,7 @@ impl Receiver {
         }
         self.tracks.push(RxTrack {
             codecs: spec.codecs.iter().cloned().map(Arc::new).collect(),
-            encodings: rids.into_iter().map(|rid| Encoding::new(rid)).collect(),
+            encodings: rids.into_iter().map(Encoding::new).collect(),
             spec,
             stats,
         });
@@ -333,11 +333,9 @@ impl Receiver {
         }
         for track in &mut self.tracks {
             let codec = track.codecs.first();
-            let (nack, pli, fir) = codec.map_or((false, false, false), |c| (c.nack, c.pli, c.fir));
+            let (pli, fir) = codec.map_or((false, false), |c| (c.pli, c.fir));
             for encoding in &mut track.encodings {
-                if nack {
-                    encoding.poll_nack(now, rtt, self.local_ssrc, &track.stats, out);
-                }
+                encoding.poll_nack(now, rtt, self.local_ssrc, &track.stats, out);
                 encoding.poll_keyframe(now, pli, fir, self.local_ssrc, &track.stats, out);
             }
         }

@@ -5,6 +5,8 @@ mod feed;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use rand::Rng;
+
 use crate::codec_match::match_codec;
 use crate::config::Limits;
 use crate::egress::Queued;
@@ -36,6 +38,31 @@ pub enum Wish {
     Mismatch,
 }
 
+/// Where an SSRC's numbers stand.
+#[derive(Debug, Clone, Copy)]
+pub struct Numbers {
+    /// Packet index (RFC 3711 section 3.3.1) of the next packet.
+    pub next_index: u64,
+    /// Capture time in microseconds and RTP time at which its clock began.
+    base: Option<(i64, u64)>,
+    first_time: u64,
+    last_time: u64,
+    last_picture: (u16, u8),
+}
+
+impl Numbers {
+    /// The first index is below 2^15: the receiver guesses rollover counter 0 however late it comes.
+    pub fn random(rng: &mut impl Rng) -> Numbers {
+        Numbers {
+            next_index: u64::from(rng.random::<u16>() >> 1),
+            base: None,
+            first_time: u64::from(rng.random::<u32>()) | 1 << 32,
+            last_time: 0,
+            last_picture: (rng.random::<u16>() & 0x7FFF, rng.random()),
+        }
+    }
+}
+
 /// NTP time of our reports. The wall clock only labels: see `Config::wall_offset_us`.
 pub fn wall_ntp(now: Time, wall_offset_us: i64) -> u64 {
     us_to_ntp(now.micros() as i64 + wall_offset_us + NTP_UNIX * 1_000_000)
@@ -59,25 +86,18 @@ pub struct Subscription {
     target: Option<u8>,
     feed: Option<Feed>,
     old: VecDeque<Feed>,
-    next_index: u64,
-    /// Capture time in microseconds and RTP time at which this subscription's clock began.
-    base: Option<(i64, u64)>,
-    first_time: u64,
-    last_time: u64,
-    last_picture: (u16, u8),
+    numbers: Numbers,
     mismatch: Option<Arc<CodecSpec>>,
     sent: (u32, u32),
 }
 
 impl Subscription {
-    /// `first_index`: below 2^15 (RFC 3711 section 3.3.1 wants room before the first wrap), or what is
-    /// next under this SSRC if it was used before; `first_time`: random.
+    /// `numbers`: new ones, or where this SSRC left off if it was used before.
     pub fn new(
         spec: SubscriptionSpec,
         extensions: &Extensions,
         stats: Arc<SubscriptionStats>,
-        first_index: u64,
-        first_time: u32,
+        numbers: Numbers,
     ) -> Subscription {
         Subscription {
             layout: Layout::new(extensions, spec.kind, &spec.mid),
@@ -94,18 +114,14 @@ impl Subscription {
             target: None,
             feed: None,
             old: VecDeque::new(),
-            next_index: first_index,
-            base: None,
-            first_time: u64::from(first_time) | 1 << 32,
-            last_time: 0,
-            last_picture: (0, 0),
+            numbers,
             mismatch: None,
             sent: (0, 0),
         }
     }
 
-    pub fn next_index(&self) -> u64 {
-        self.next_index
+    pub fn numbers(&self) -> Numbers {
+        self.numbers
     }
 
     pub fn feed(&self) -> Option<&Feed> {
@@ -199,8 +215,9 @@ impl Subscription {
         let ours = self.time_of(track, packet);
         let picture_shift = match packet.vp8.as_ref() {
             Some(vp8) => (
-                vp8.picture_id.map_or(0, |(id, _, _)| self.last_picture.0.wrapping_add(1).wrapping_sub(id)),
-                vp8.tl0picidx.map_or(0, |(i, _)| self.last_picture.1.wrapping_add(1).wrapping_sub(i)),
+                vp8.picture_id
+                    .map_or(0, |(id, _, _)| self.numbers.last_picture.0.wrapping_add(1).wrapping_sub(id)),
+                vp8.tl0picidx.map_or(0, |(i, _)| self.numbers.last_picture.1.wrapping_add(1).wrapping_sub(i)),
             ),
             None => (0, 0),
         };
@@ -210,7 +227,7 @@ impl Subscription {
             encoding: packet.encoding,
             generation: packet.generation,
             first: packet.seq,
-            first_index: self.next_index,
+            first_index: self.numbers.next_index,
             codec: packet.codec.clone(),
             payload_type,
             rtx_payload_type,
@@ -240,11 +257,11 @@ impl Subscription {
     fn time_of(&mut self, track: &Track, packet: &Packet) -> u64 {
         let rate = packet.codec.clock_rate;
         let capture = self.capture_us(track, packet);
-        let (capture_base, time_base) = *self.base.get_or_insert((capture, self.first_time));
+        let (capture_base, time_base) = *self.numbers.base.get_or_insert((capture, self.numbers.first_time));
         let ticks = i128::from(capture - capture_base) * i128::from(rate) / 1_000_000;
         let ours = time_base.wrapping_add_signed(ticks as i64);
-        if self.last_time != 0 && ours <= self.last_time {
-            self.last_time + u64::from(rate / 1_000) // a millisecond on
+        if self.numbers.last_time != 0 && ours <= self.numbers.last_time {
+            self.numbers.last_time + u64::from(rate / 1_000) // a millisecond on
         } else {
             ours
         }
@@ -312,9 +329,9 @@ impl Subscription {
             // so that the receiver's delay estimate stays small.
             let rate = packet.codec.clock_rate;
             let shown = now.micros() as i64 - replay.lag_us;
-            let (capture_base, time_base) = self.base?;
+            let (capture_base, time_base) = self.numbers.base?;
             let ticks = i128::from(shown - capture_base) * i128::from(rate) / 1_000_000;
-            let ours = time_base.wrapping_add_signed(ticks as i64).max(self.last_time + 1);
+            let ours = time_base.wrapping_add_signed(ticks as i64).max(self.numbers.last_time + 1);
             feed.retime(packet.rtp_time, ours);
         }
         self.queue(place, &packet)
@@ -327,7 +344,9 @@ impl Subscription {
         else {
             return;
         };
-        let (Some((capture_base, time_base)), rate) = (self.base, last.codec.clock_rate) else { return };
+        let (Some((capture_base, time_base)), rate) = (self.numbers.base, last.codec.clock_rate) else {
+            return;
+        };
         let capture = self.capture_us(track, &last);
         let ticks = i128::from(capture - capture_base) * i128::from(rate) / 1_000_000;
         let live = time_base.wrapping_add_signed(ticks as i64);
@@ -341,18 +360,18 @@ impl Subscription {
         let feed = self.feed.as_mut()?;
         let index = feed.index(packet.seq)?;
         let mut timestamp = feed.time(packet.rtp_time);
-        if index >= self.next_index {
-            if timestamp < self.last_time {
+        if index >= self.numbers.next_index {
+            if timestamp < self.numbers.last_time {
                 // Only just after a replay: the next frame's own time is not yet later than the last's.
                 if feed.retimed.back().is_some_and(|&(t, _)| packet.rtp_time > t) {
-                    timestamp = self.last_time + 1;
+                    timestamp = self.numbers.last_time + 1;
                     feed.retime(packet.rtp_time, timestamp);
                 }
             }
-            self.next_index = index + 1;
-            self.last_time = self.last_time.max(timestamp);
+            self.numbers.next_index = index + 1;
+            self.numbers.last_time = self.numbers.last_time.max(timestamp);
             if packet.vp8.is_some() {
-                self.last_picture = feed.picture(packet);
+                self.numbers.last_picture = feed.picture(packet);
             }
         }
         let (picture_id, tl0_index) = feed.picture(packet);
@@ -376,7 +395,7 @@ impl Subscription {
         lost: u16,
         find: impl Fn(&Feed, u64) -> Option<Arc<Packet>>,
     ) -> Option<Queued> {
-        let newest = self.next_index.checked_sub(1)?;
+        let newest = self.numbers.next_index.checked_sub(1)?;
         let age = u64::from((newest as u16).wrapping_sub(lost));
         let index = newest.checked_sub(age)?;
         let feed = std::iter::once(self.feed.as_ref())

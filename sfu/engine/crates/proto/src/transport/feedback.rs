@@ -155,5 +155,5 @@ fn round_trip(cx: &Context<'_>, last_sr: u32, delay: u32) -> Option<Duration> {
     }
     let middle = (crate::subscription::wall_ntp(cx.now, cx.config.wall_offset_us) >> 16) as u32;
     let ticks = middle.wrapping_sub(last_sr).wrapping_sub(delay);
-    (ticks < 1 << 20).then(|| Duration::from_micros(u64::from(ticks) * 1_000_000 >> 16))
+    (ticks < 1 << 20).then(|| Duration::from_micros((u64::from(ticks) * 1_000_000) >> 16))
 }

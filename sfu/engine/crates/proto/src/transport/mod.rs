@@ -26,7 +26,7 @@ use crate::rtp::Header;
 use crate::srtp::{Protector, SrtpError, Unprotector};
 use crate::stats::{SubscriptionStats, TransportStats};
 use crate::stun;
-use crate::subscription::Subscription;
+use crate::subscription::{Numbers, Subscription};
 use crate::time::Time;
 use crate::twcc::SendHistory;
 
@@ -63,9 +63,9 @@ pub struct Transport {
     extensions: Extensions,
     cname: String,
     by_ssrc: HashMap<u32, u16>,
-    /// Next packet index per SSRC of ours; it outlives subscriptions, since an index used twice under
-    /// one key breaks the cipher (RFC 3711 section 9.1, RFC 7714 section 8.1).
-    indices: HashMap<u32, u64>,
+    /// Where each SSRC of ours goes on; it outlives subscriptions, since an index used twice under one key
+    /// breaks the cipher (RFC 3711 section 9.1, RFC 7714 section 8.1).
+    numbers: HashMap<u32, Numbers>,
     queues: Queues,
     pacer: Pacer,
     replay_pacer: Pacer,
@@ -106,7 +106,7 @@ impl Transport {
             extensions: spec.extensions,
             cname: spec.cname,
             by_ssrc: HashMap::new(),
-            indices: HashMap::new(),
+            numbers: HashMap::new(),
             queues: Queues::default(),
             pacer: Pacer::default(),
             replay_pacer: Pacer::default(),
@@ -244,10 +244,10 @@ impl Transport {
         stats: Arc<SubscriptionStats>,
         rng: &mut StdRng,
     ) -> u16 {
-        let first = *self.indices.entry(spec.ssrc).or_insert_with(|| u64::from(rng.random::<u16>() >> 1));
-        self.indices.entry(spec.rtx_ssrc).or_insert_with(|| u64::from(rng.random::<u16>() >> 1));
         let (ssrc, rtx_ssrc) = (spec.ssrc, spec.rtx_ssrc);
-        let subscription = Subscription::new(spec, &self.extensions, stats, first, rng.random());
+        let first = *self.numbers.entry(ssrc).or_insert_with(|| Numbers::random(rng));
+        self.numbers.entry(rtx_ssrc).or_insert_with(|| Numbers::random(rng));
+        let subscription = Subscription::new(spec, &self.extensions, stats, first);
         let at = match self.subscriptions.iter().position(Option::is_none) {
             Some(at) => at,
             None => {
@@ -263,7 +263,7 @@ impl Transport {
 
     pub fn remove_subscription(&mut self, at: u16) -> Option<Subscription> {
         let subscription = self.subscriptions.get_mut(usize::from(at))?.take()?;
-        self.indices.insert(subscription.ssrc, subscription.next_index());
+        self.numbers.insert(subscription.ssrc, subscription.numbers());
         self.by_ssrc.retain(|_, place| *place != at);
         self.queues.drop_all_of(at);
         Some(subscription)

@@ -145,7 +145,10 @@ impl Transport {
                     break;
                 }
                 let Some(feed) = subscription.feed() else { break };
-                let Some(track) = tracks.get(&feed.track) else { break };
+                let Some(track) = tracks.get(&feed.track) else {
+                    subscription.stop(); // its track ended in the middle
+                    break;
+                };
                 let bitrate = track
                     .encodings
                     .get(usize::from(feed.encoding))
@@ -179,9 +182,9 @@ impl Transport {
             (false, Kind::Video) => SendKind::Video,
         };
         let (ssrc, index) = if queued.rtx {
-            let next = self.indices.entry(subscription.rtx_ssrc).or_insert(0);
-            *next += 1;
-            (subscription.rtx_ssrc, *next - 1)
+            let Some(numbers) = self.numbers.get_mut(&subscription.rtx_ssrc) else { return 0 };
+            numbers.next_index += 1;
+            (subscription.rtx_ssrc, numbers.next_index - 1)
         } else {
             (subscription.ssrc, queued.index)
         };

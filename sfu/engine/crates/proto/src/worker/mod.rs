@@ -221,6 +221,9 @@ impl Worker {
 
     fn reschedule(&mut self, slot: u32) {
         if let Some(transport) = self.transports.get_mut(slot as usize).and_then(Option::as_mut) {
+            if transport.dirty {
+                return; // `poll_transmit` comes first, and knows better afterwards
+            }
             let next = transport.next_deadline(&self.config);
             if next < transport.scheduled {
                 transport.scheduled = next;

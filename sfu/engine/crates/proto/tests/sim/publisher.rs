@@ -185,6 +185,7 @@ impl Publisher {
             if self.plan.padding_every.is_some_and(|n| layer.frame % n == 0) {
                 let (index, ssrc) = (layer.index, layer.ssrc);
                 layer.index += 1;
+                layer.sent.insert(index as u16, (index, timestamp, false, Vec::new()));
                 out.push(self.wire.seal_rtp(
                     false,
                     VIDEO_PAYLOAD_TYPE,

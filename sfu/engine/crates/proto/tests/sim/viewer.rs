@@ -46,7 +46,9 @@ pub struct Viewer {
     pub byes: u64,
     indices: HashSet<(u32, u64)>,
     assemblies: BTreeMap<u64, Assembly>,
-    received: BTreeMap<u64, bool>,
+    received: HashSet<u64>,
+    /// Packets that only hold a number.
+    empty: HashSet<u64>,
     highest: Option<u64>,
     missing: HashMap<u64, (Time, u32)>,
     next_nack: Time,
@@ -99,7 +101,8 @@ impl Viewer {
             byes: 0,
             indices: HashSet::new(),
             assemblies: BTreeMap::new(),
-            received: BTreeMap::new(),
+            received: HashSet::new(),
+            empty: HashSet::new(),
             highest: None,
             missing: HashMap::new(),
             next_nack: Time::FAR,
@@ -125,7 +128,7 @@ impl Viewer {
     }
 
     fn video(&mut self, now: Time, index: u64, timestamp: u32, payload_type: u8, payload: &[u8]) {
-        assert!(self.received.insert(index, true).is_none(), "packet {index} came twice as media");
+        self.received.insert(index);
         self.missing.remove(&index);
         if let Some(highest) = self.highest {
             assert!(index < highest + 5_000, "a jump from {highest} to {index}");
@@ -138,6 +141,8 @@ impl Viewer {
         self.last_index = self.highest.unwrap_or(0);
         let Some(mark) = payload.windows(4).position(|w| w == b"MARK") else {
             assert!(payload.is_empty(), "payload without a mark");
+            self.empty.insert(index);
+            self.decode(now);
             return;
         };
         let field = &payload[mark + 4..];
@@ -165,9 +170,14 @@ impl Viewer {
     /// Hand frames to the decoder: whole, next in order, or a keyframe.
     fn decode(&mut self, now: Time) {
         loop {
+            while self.last_frame.is_some_and(|next| self.empty.contains(&next)) {
+                self.last_frame = self.last_frame.map(|next| next + 1);
+            }
             let next = self.assemblies.iter().find(|(&start, a)| {
                 let Some(frame) = &a.frame else { return false };
-                a.packets.len() == usize::from(a.count) && (self.last_frame == Some(start) || frame.keyframe)
+                a.packets.len() == usize::from(a.count)
+                    && (self.last_frame == Some(start)
+                        || frame.keyframe && self.last_frame.is_none_or(|last| start > last))
             });
             let Some((&start, _)) = next else { return };
             let assembly = self.assemblies.remove(&start).unwrap();
@@ -230,13 +240,16 @@ impl Peer for Viewer {
             header.ssrc
         );
         if header.ssrc == self.ssrc {
+            if self.received.contains(&index) {
+                return; // overtaken by its own retransmission
+            }
             self.video(now, index, header.timestamp, header.payload_type, &payload);
         } else if header.ssrc == self.ssrc + 1 {
             self.rtx += 1;
             let lost = u16::from_be_bytes([payload[0], payload[1]]);
             let newest = self.highest.expect("RTX before media");
             let original = newest - u64::from((newest as u16).wrapping_sub(lost));
-            if !self.received.contains_key(&original) {
+            if !self.received.contains(&original) {
                 self.video(now, original, header.timestamp, header.payload_type - 1, &payload[2..]);
             }
         } else if header.ssrc == self.ssrc + 2 {

@@ -159,6 +159,7 @@ impl World {
 
     pub fn run(&mut self, how_long: Duration) {
         let end = self.now + how_long;
+        let mut stuck = 0;
         loop {
             let arrival = self.queue.peek().map_or(Time::FAR, |Reverse((at, _))| *at);
             let timer = self.workers.iter().filter_map(Worker::poll_timeout).min().unwrap_or(Time::FAR);
@@ -167,6 +168,13 @@ impl World {
             if next > end {
                 break;
             }
+            // Time must move: a deadline in the past that nothing fulfils would spin a driver's thread.
+            stuck = if next <= self.now { stuck + 1 } else { 0 };
+            assert!(
+                stuck < 10_000,
+                "stuck at {:?}: arrival {arrival:?}, timer {timer:?}, peer {peer:?}",
+                self.now
+            );
             self.now = self.now.max(next);
             while self.queue.peek().is_some_and(|Reverse((at, _))| *at <= self.now) {
                 let Some(Reverse((_, serial))) = self.queue.pop() else { break };

@@ -1,0 +1,1 @@
+"""Who may do what: passwords, account tokens, stream keys and playback tokens."""

@@ -1,0 +1,85 @@
+"""Who asks: an account, the holder of a playback token, or a guest; and what they may watch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from signaling.auth.playback_tokens import PLAYBACK_TOKEN, PlaybackTokens
+from signaling.auth.secrets import ACCOUNT_TOKEN, hash_secret, new_secret
+from signaling.clock import Clock
+from signaling.problems import problem, unauthorized
+from signaling.store.interfaces import Accounts, Streams
+from signaling.store.records import Account, StreamRecord
+
+__all__ = ["Identity", "Visitor"]
+
+TOKEN_DAYS = 30
+LONGEST = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """What somebody has shown of themselves."""
+
+    account: Account | None = None
+    stream_id: str | None = None
+    """The stream that their playback token opens."""
+
+    def may_watch(self, stream: StreamRecord) -> bool:
+        return stream.visibility != "private" or self.owns(stream) or self.stream_id == stream.stream_id
+
+    def owns(self, stream: StreamRecord) -> bool:
+        return self.account is not None and self.account.account_id == stream.broadcaster_id
+
+
+class Identity:
+    """Checks tokens and finds the streams that their holders may use."""
+
+    def __init__(
+        self, accounts: Accounts, streams: Streams, playback_tokens: PlaybackTokens, clock: Clock
+    ) -> None:
+        self._accounts = accounts
+        self._streams = streams
+        self._playback_tokens = playback_tokens
+        self._clock = clock
+
+    async def issue_token(self, account_id: str) -> tuple[str, datetime]:
+        """A new account token and when it ends."""
+        token = new_secret(ACCOUNT_TOKEN)
+        now = self._clock.now()
+        expires_at = now + timedelta(days=TOKEN_DAYS)
+        await self._accounts.add_token(hash_secret(token), account_id, now, expires_at)
+        return token, expires_at
+
+    async def account_of(self, token: str | None) -> Account | None:
+        if not token or len(token) > LONGEST or token.startswith(PLAYBACK_TOKEN):
+            return None
+        return await self._accounts.by_token(hash_secret(token), self._clock.now())
+
+    async def visitor(self, token: str | None, playback_token: str | None = None) -> Visitor:
+        """Whoever shows these tokens; a wrong or expired one is as good as none."""
+        for each in (playback_token, token):
+            if each and (stream_id := self._playback_tokens.stream_of(each, self._clock.now())):
+                return Visitor(await self.account_of(token), stream_id)
+        return Visitor(await self.account_of(token))
+
+    async def watched(self, stream_id: str, visitor: Visitor) -> StreamRecord:
+        """The stream, if the visitor may watch it. Raises Problem."""
+        stream = await self._streams.get(stream_id)
+        if stream is None:
+            raise problem("stream-not-found", "No stream has this id.")
+        if not visitor.may_watch(stream):
+            if visitor == Visitor():
+                raise unauthorized("This stream is private: send a playback token, or sign in as its owner.")
+            raise problem("private-stream", "This stream needs a playback token.")
+        return stream
+
+    async def owned(self, stream_id: str, account: Account) -> StreamRecord:
+        """The stream, if it is theirs. Raises Problem."""
+        stream = await self._streams.get(stream_id)
+        if stream is None:
+            raise problem("stream-not-found", "No stream has this id.")
+        if stream.broadcaster_id != account.account_id:
+            raise problem("forbidden", "Only the owner of the stream may do this.")
+        return stream

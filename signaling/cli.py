@@ -1,0 +1,75 @@
+"""The command ``spillway``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from signaling import configuration
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command and returns its exit code: 2 for wrong usage and what can't start."""
+    parser = _parser()
+    options, rest = parser.parse_known_args(argv)
+    if options.command == "bench":
+        # Each benchmark has flags of its own.
+        from signaling import benchmarks
+
+        return benchmarks.run(options.name, rest)
+    if rest:
+        key = rest[0].split("=", 1)[0]
+        print(f"spillway: {key}: unknown setting or argument", file=sys.stderr)
+        return 2
+    if options.command == "version":
+        print(f"spillway {package_version()}")
+        return 0
+    try:
+        settings = configuration.load(vars(options))
+    except configuration.ConfigurationError as error:
+        print(f"spillway: {error}", file=sys.stderr)
+        return 2
+    if options.command == "doctor":
+        from signaling import doctor
+
+        return doctor.run(settings)
+    from signaling import serve
+
+    if options.command == "demo":
+        from signaling.demonstration import demonstration
+
+        return serve.run(settings, demonstration)
+    return serve.run(settings)
+
+
+def package_version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("spillway")
+    except PackageNotFoundError:
+        return "0+source"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="spillway", description="Self-hosted live streaming.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, meaning in (
+        ("serve", "run a node"),
+        ("demo", "run a node with a demo stream"),
+        ("doctor", "check this machine and say what to fix"),
+    ):
+        # No abbreviations: `--http` would mean something else the day a setting is added.
+        command = commands.add_parser(name, help=meaning, description=meaning, allow_abbrev=False)
+        configuration.add_flags(command)
+    bench = commands.add_parser("bench", help="run a benchmark", add_help=False, allow_abbrev=False)
+    bench.add_argument("name", metavar="NAME")
+    commands.add_parser("version", help="print the version")
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

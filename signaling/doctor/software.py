@@ -1,0 +1,60 @@
+"""The engine, the pages and the codecs of this installation."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+
+import av.codec
+
+from signaling.doctor.finding import Finding
+from signaling.http.pages import Pages
+from signaling.node import STATIC
+from signaling.settings import Settings
+
+__all__ = ["check"]
+
+CODECS = {
+    "libx264": "H.264 encoding: the HLS ladder and the mixer",
+    "libopus": "Opus encoding: sound of RTMP and SRT sources, the mixer",
+    "aac": "AAC encoding: sound of HLS",
+    "h264": "H.264 decoding",
+    "vp8": "VP8 decoding",
+}
+ENCODERS = frozenset({"libx264", "libopus", "aac"})
+
+
+def check(settings: Settings) -> list[Finding]:
+    return [*_engine(settings), _pages(), *_codecs()]
+
+
+def _engine(settings: Settings) -> Iterator[Finding]:
+    if not settings.runs("engine"):
+        return
+    try:
+        importlib.import_module("sfu._engine")
+    except ImportError as error:
+        yield Finding("fix", "engine", f"can't be loaded ({error})", "make setup, or pip install spillway")
+    else:
+        yield Finding("ok", "engine", "loads")
+
+
+def _pages() -> Finding:
+    if Pages(STATIC).built:
+        return Finding("ok", "pages", "built")
+    return Finding("warn", "pages", "not built: API, WHIP and WHEP work, the web app doesn't", "make setup")
+
+
+def _codecs() -> Iterator[Finding]:
+    for name, purpose in CODECS.items():
+        try:
+            if name in ENCODERS:
+                av.codec.Codec(name, "w")
+            else:
+                av.codec.Codec(name, "r")
+        except av.codec.codec.UnknownCodecError:
+            yield Finding(
+                "fix", name, f"missing ({purpose})", "pip install --force-reinstall av (its wheel has it)"
+            )
+        else:
+            yield Finding("ok", name, purpose)

@@ -1,0 +1,103 @@
+"""``join`` and ``leave``; those who joined get ``stream``, ``playback``, ``viewers`` and ``notice``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+from signaling.auth.identity import Identity
+from signaling.gateway.client import Client
+from signaling.gateway.gateway import Gateway
+from signaling.links import Links, Listeners
+from signaling.models import Request, Viewers
+from signaling.store.records import Audience, StreamRecord
+from signaling.views import Views
+
+__all__ = ["JoinRequest", "StreamEvents"]
+
+VIEWERS_S = 0.5
+"""Viewer counts of a stream go out at most twice a second, however many come and go."""
+
+
+class JoinRequest(Request):
+    stream_id: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+
+
+class StreamEvents:
+    """A ``Listener`` of the live streams that tells the gateway's clients."""
+
+    def __init__(self, gateway: Gateway, identity: Identity, views: Views, listeners: Listeners) -> None:
+        self._gateway = gateway
+        self._identity = identity
+        self._views = views
+        self._listeners = listeners
+        self._counts: dict[str, Audience] = {}
+        gateway.on("join", JoinRequest, self._join)
+        gateway.on("leave", None, self._leave)
+
+    async def _join(self, client: Client, request: JoinRequest) -> Mapping[str, object]:
+        stream = await self._identity.watched(request.stream_id, client.visitor)
+        self._gateway.leave(client)
+        # Whoever has gone while the store answered must not stay in a room.
+        if client.request.transport is not None:
+            self._gateway.enter(client, stream.stream_id, owner=client.visitor.owns(stream))
+        return {"stream": self._stream(client, stream), "playback": self._playback(client, stream)}
+
+    async def _leave(self, client: Client, _: None) -> Mapping[str, object]:
+        self._gateway.leave(client)
+        return {}
+
+    def stream_changed(self, stream: StreamRecord) -> None:
+        alike: defaultdict[tuple[str, str | None], list[Client]] = defaultdict(list)
+        for client in self._gateway.members(stream.stream_id):
+            token = client.playback_token if stream.visibility == "private" else None
+            alike[client.base_url, token].append(client)
+        for clients in alike.values():
+            allowed = [each for each in clients if each.visitor.may_watch(stream)]
+            if allowed:
+                self._gateway.send(allowed, "stream", self._stream(allowed[0], stream))
+                self._gateway.send(allowed, "playback", self._playback(allowed[0], stream))
+            refused = [each for each in clients if not each.visitor.may_watch(stream)]
+            self._dismiss(refused, "private-stream", "This stream is private now.")
+
+    def stream_deleted(self, stream_id: str) -> None:
+        self._counts.pop(stream_id, None)
+        self._dismiss(self._gateway.members(stream_id), "stream-deleted", "This stream was deleted.")
+
+    def owner_noticed(self, stream_id: str, reason: str, text: str) -> None:
+        owners = [each for each in self._gateway.members(stream_id) if each.owner]
+        self._gateway.send(owners, "notice", {"type": reason, "text": text})
+
+    def audience_changed(self, stream_id: str, audience: Audience) -> None:
+        self._counts[stream_id] = audience
+
+    async def run(self) -> None:
+        """Send viewer counts until cancelled."""
+        while True:
+            await asyncio.sleep(VIEWERS_S)
+            self.flush_viewers()
+
+    def flush_viewers(self) -> None:
+        counts, self._counts = self._counts, {}
+        for stream_id, audience in counts.items():
+            members = self._gateway.members(stream_id)
+            self._gateway.send(members, "viewers", Viewers.of(audience).model_dump())
+
+    def _dismiss(self, clients: list[Client], reason: str, text: str) -> None:
+        self._gateway.send(clients, "notice", {"type": reason, "text": text})
+        for client in clients:
+            self._gateway.leave(client)
+
+    def _stream(self, client: Client, stream: StreamRecord) -> Mapping[str, object]:
+        return self._views.stream(stream, self._links(client)).model_dump(mode="json")
+
+    def _playback(self, client: Client, stream: StreamRecord) -> Mapping[str, object]:
+        token = client.playback_token if stream.visibility == "private" else None
+        return self._views.playback(stream, self._links(client), token).model_dump(mode="json")
+
+    def _links(self, client: Client) -> Links:
+        return Links(client.base_url, self._listeners)

@@ -1,0 +1,1 @@
+"""The HTTP interface: one table of operations that is router, validation and OpenAPI document at once."""

@@ -1,0 +1,37 @@
+"""The access log: no addresses, no query strings, no keys."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+from aiohttp import web
+from aiohttp.abc import AbstractAccessLogger
+
+__all__ = ["AccessLogger", "masked"]
+
+# Who knows one of these segments may publish, watch, come on stage, or end a session.
+SECRET_SEGMENT = re.compile(
+    r"^(/whip(?:/sessions)?|/whep/sessions|/api/v1/streams/[^/]+/(?:t|invites))/[^/]+"
+)
+
+
+def masked(path: str) -> str:
+    """``path`` without its secrets."""
+    return SECRET_SEGMENT.sub(r"\1/***", path.partition("?")[0])
+
+
+class AccessLogger(AbstractAccessLogger):
+    @property
+    def enabled(self) -> bool:
+        return self.logger.isEnabledFor(logging.INFO)
+
+    def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
+        self.logger.info(
+            "%s %s %d %d B %.0f ms",
+            request.method,
+            masked(request.path),
+            response.status,
+            response.body_length,
+            time * 1000,
+        )

@@ -1,0 +1,248 @@
+"""A node: composes the rooms according to its settings and runs them.
+
+Later rooms join here: an object with ``routes()`` becomes a ``Mount``, one with Socket.IO events takes the
+``Gateway``, one that wants to know of streams is a ``Listener`` of ``LiveStreams``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Coroutine
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from sfu.node import Sfu
+from signaling.auth.identity import Identity
+from signaling.auth.passwords import Passwords
+from signaling.auth.playback_tokens import PlaybackTokens
+from signaling.auth.stream_keys import StreamKeys
+from signaling.clock import Clock
+from signaling.errors import StartError
+from signaling.gateway.gateway import Gateway
+from signaling.gateway.streams import StreamEvents
+from signaling.http.access_log import AccessLogger
+from signaling.http.accounts import AccountRoutes
+from signaling.http.app import Mount, build_app
+from signaling.http.headers import SecurityHeaders
+from signaling.http.health import HealthRoutes, State
+from signaling.http.metrics import MetricsRoutes
+from signaling.http.node_descriptions import HEALTH, METRICS
+from signaling.http.origin import Origins
+from signaling.http.pages import Pages
+from signaling.http.resolver import RequestResolver
+from signaling.http.streams import StreamRoutes
+from signaling.installation import Installation
+from signaling.links import Listeners
+from signaling.listening import listen, local_url, tls_context
+from signaling.live import LiveStreams
+from signaling.media import Media, NoMedia
+from signaling.metrics import Metrics
+from signaling.rate_limits import RateLimits
+from signaling.settings import Settings
+from signaling.store.database import open_database
+from signaling.store.interfaces import StoreUnreachable
+from signaling.store.sql_accounts import SqlAccounts
+from signaling.store.sql_streams import SqlStreams
+from signaling.views import Views
+from signaling.webrtc import WebRtc, sfu_config
+
+__all__ = ["Node", "open_node"]
+
+log = logging.getLogger("spillway.node")
+
+STATIC = Path(__file__).parent / "static"
+DRAIN_S = 3.0
+"""How long requests under way may take at the end."""
+PROBE_S = 2.0
+
+UNSUPPORTED = ("redis_url", "cassandra_hosts", "dynamodb_url", "s3_url")
+
+
+class Node:
+    """A running node, as ``open_node`` yields it."""
+
+    def __init__(
+        self, settings: Settings, clock: Clock, installation: Installation, database: AsyncEngine
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.installation = installation
+        self.database = database
+        self.accounts = SqlAccounts(database)
+        self.streams = SqlStreams(database)
+        self.passwords = Passwords()
+        self.playback_tokens = PlaybackTokens(installation.secret)
+        self.identity = Identity(self.accounts, self.streams, self.playback_tokens, clock)
+        self.keys = StreamKeys(self.streams, clock)
+        self.live = LiveStreams(self.streams, installation.node_id, clock)
+        self.limits = RateLimits(clock, on=settings.rate_limits)
+        self.origins = Origins(settings.public_url, settings.trusted_proxies)
+        self.pages = Pages(STATIC)
+        self.state: State = "ready"
+        self.url = ""
+        """Under which this machine reaches the node; set when it listens."""
+        self.media: Media = NoMedia()
+        self.metrics = Metrics(lambda: self.media.counters())
+        self.gateway = Gateway(self.identity, self.origins, self.metrics, clock, limits=settings.rate_limits)
+        self.app = web.Application()
+
+    async def probe(self) -> tuple[State, list[str]]:
+        """Readiness, and what is degraded."""
+        degraded = []
+        if self.settings.runs("api") and not self.pages.built:
+            degraded.append("pages: not built")
+        try:
+            async with asyncio.timeout(PROBE_S), self.database.connect() as connection:
+                await connection.execute(text("SELECT 1"))
+        except (SQLAlchemyError, OSError, TimeoutError):
+            return "failed", [*degraded, "database: unreachable"]
+        return self.state, degraded
+
+
+@contextlib.asynccontextmanager
+async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
+    """Start everything, listen, and end it all in reverse. Raises StartError."""
+    for name in UNSUPPORTED:
+        if getattr(settings, name):
+            raise StartError(f"{name}: this version keeps that in process and can't use it")
+    async with contextlib.AsyncExitStack() as stack:
+        installation = stack.enter_context(Installation(settings.data_dir))
+        secure = settings.tls_cert is not None and settings.tls_key is not None
+        tls = (
+            tls_context(settings.tls_cert, settings.tls_key)
+            if settings.tls_cert and settings.tls_key
+            else None
+        )
+        listener = listen(settings.host, settings.http_port)
+        stack.callback(listener.close)
+        database = await _database(settings)
+        stack.push_async_callback(database.dispose)
+        node = Node(settings, clock, installation, database)
+        stack.callback(node.passwords.close)
+        node.url = local_url(listener, secure=secure)
+        await node.streams.end_all_of(installation.node_id, clock.now())
+        stack.push_async_callback(node.live.drain)
+
+        listeners = Listeners(webrtc=settings.runs("engine"))
+        work: list[Coroutine[Any, Any, None]] = [
+            node.live.run(),
+            node.live.run_audiences(),
+            node.metrics.run(clock.monotonic_s),
+        ]
+        mounts = []
+        if settings.runs("engine"):
+            webrtc = WebRtc(
+                await stack.enter_async_context(_engine(settings)),
+                live=node.live,
+                keys=node.keys,
+                identity=node.identity,
+                origins=node.origins,
+                limits=node.limits,
+                listeners=listeners,
+            )
+            node.media = webrtc
+            mounts.append(webrtc.mount())
+        api_mounts, features = _api(node, listeners)
+        mounts += api_mounts
+        if settings.runs("gateway"):
+            events = StreamEvents(node.gateway, node.identity, Views(node.live, node.media), listeners)
+            node.live.listen(events)
+            work.append(events.run())
+            mounts.append(Mount(node.gateway.routes()))
+        node.app = app = build_app(
+            features=features,
+            mounts=mounts,
+            resolver=RequestResolver(node.origins, node.identity),
+            metrics=node.metrics,
+            headers=SecurityHeaders(settings.public_url, secure=secure),
+            version=_version(),
+        )
+        await stack.enter_async_context(_owned(work))
+        access_log = logging.getLogger("spillway.access") if settings.access_log else None
+        runner = web.AppRunner(
+            app,
+            access_log_class=AccessLogger,
+            access_log=access_log,
+            shutdown_timeout=DRAIN_S,
+            handle_signals=False,
+        )
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        stack.push_async_callback(node.gateway.close)
+        site = web.SockSite(runner, listener, ssl_context=tls)
+        await site.start()
+        stack.callback(setattr, node, "state", "draining")
+        yield node
+
+
+def _api(node: Node, listeners: Listeners) -> tuple[list[Mount], list[object]]:
+    mounts = [
+        Mount(HealthRoutes(node.probe, list(node.settings.roles)).routes(), HEALTH),
+        Mount(MetricsRoutes(node.metrics).routes(), METRICS),
+    ]
+    if not node.settings.runs("api"):
+        return mounts, []
+    accounts = AccountRoutes(node.accounts, node.identity, node.passwords, node.limits, node.clock)
+    streams = StreamRoutes(
+        streams=node.streams,
+        identity=node.identity,
+        keys=node.keys,
+        playback_tokens=node.playback_tokens,
+        live=node.live,
+        media=node.media,
+        listeners=listeners,
+        limits=node.limits,
+        clock=node.clock,
+    )
+    return [*mounts, Mount(node.pages.routes())], [accounts, streams]
+
+
+async def _database(settings: Settings) -> AsyncEngine:
+    url = settings.database_url.get_secret_value() if settings.database_url else None
+    try:
+        return await open_database(url, settings.data_dir)
+    except StoreUnreachable as error:
+        raise StartError(f"database_url: {error}") from None
+
+
+@contextlib.asynccontextmanager
+async def _engine(settings: Settings) -> AsyncIterator[Sfu]:
+    """Raises StartError."""
+    sfu = Sfu(sfu_config(settings))
+    try:
+        await sfu.__aenter__()
+    except ImportError as error:
+        raise StartError(f"roles: the engine can't be loaded ({error}); `make setup` builds it") from None
+    except OSError as error:
+        detail = f"UDP port {settings.rtc_port} on {settings.host}: {error.strerror or error}"
+        raise StartError(f"rtc_port: {detail}") from None
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_exit(sfu.__aexit__)
+        yield sfu
+
+
+@contextlib.asynccontextmanager
+async def _owned(work: list[Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """Tasks that live as long as the node; one that fails ends the node."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(each) for each in work]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+
+
+def _version() -> str:
+    try:
+        return version("spillway")
+    except PackageNotFoundError:
+        return "0"

@@ -1,0 +1,131 @@
+"""The catalogue of refusals: every ``/problems/NAME`` that the node can answer with.
+
+Names are part of the interface and never change their meaning. ``sfu`` raises its own; they stand here as
+well, and a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sfu.problem import Problem
+
+__all__ = ["CATALOGUE", "ProblemKind", "problem", "rate_limited", "unauthorized"]
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemKind:
+    name: str
+    status: int
+    title: str
+    meaning: str
+    """What happened and what to do about it: the text at ``GET /problems/NAME``."""
+
+
+CATALOGUE: Mapping[str, ProblemKind] = {
+    kind.name: kind
+    for kind in (
+        ProblemKind("bad-json", 400, "The body is not JSON", "Send one JSON object, in UTF-8."),
+        ProblemKind("bad-request", 400, "Bad request", "The detail says what is wrong."),
+        ProblemKind("bad-cursor", 400, "Not a cursor", "Use the next_cursor of the page before, as it is."),
+        ProblemKind(
+            "invalid-request",
+            422,
+            "Some fields are wrong",
+            "Each member of `errors` has a JSON pointer to a field of the body, or the name of a query "
+            "parameter, and what is wrong with it.",
+        ),
+        ProblemKind("body-too-large", 413, "Body too large", "`limit` is the most that is taken, in bytes."),
+        ProblemKind(
+            "request-timeout", 408, "The body took too long", "The rest of the body did not come in time."
+        ),
+        ProblemKind("not-found", 404, "Nothing here", "No resource has this path."),
+        ProblemKind(
+            "method-not-allowed", 405, "Method not allowed", "The header Allow lists what this path takes."
+        ),
+        ProblemKind(
+            "unauthorized",
+            401,
+            "Unauthorized",
+            "Send `Authorization: Bearer` with what this takes (account token, playback token or stream "
+            "key), and one that has not expired.",
+        ),
+        ProblemKind(
+            "wrong-credentials", 401, "Wrong name or password", "No account has this name and password."
+        ),
+        ProblemKind(
+            "wrong-key",
+            401,
+            "Wrong stream key",
+            "The key is not, or no longer, one of a stream. Its owner finds the current one in the studio.",
+        ),
+        ProblemKind("forbidden", 403, "Not yours", "Only the owner of the stream may do this."),
+        ProblemKind(
+            "private-stream",
+            403,
+            "A private stream",
+            "Watch it with a playback token of this stream, or as its owner.",
+        ),
+        ProblemKind("stream-not-found", 404, "Stream not found", "No stream has this id."),
+        ProblemKind("session-not-found", 404, "Session not found", "No WHIP or WHEP session has this URL."),
+        ProblemKind("session-closed", 410, "Session closed", "`reason` says why it ended. POST a new offer."),
+        ProblemKind(
+            "stream-not-live",
+            409,
+            "Stream not live",
+            "Nobody publishes to it now. Try again when it is live.",
+        ),
+        ProblemKind(
+            "no-seat",
+            503,
+            "No seat",
+            "Every WebRTC seat is taken. The stream plays over HLS at `manifest_url`.",
+        ),
+        ProblemKind("bad-sdp", 400, "Bad SDP", "The detail says what is wrong with the offer."),
+        ProblemKind("bad-fragment", 422, "Bad SDP fragment", "PATCH takes an SDP fragment (RFC 8840)."),
+        ProblemKind("bad-slot", 400, "Bad slot", "`?slot=` is `primary` or `backup`."),
+        ProblemKind(
+            "no-common-codec",
+            406,
+            "No common codec",
+            "`offered` and `accepted` list the codecs of each side. A viewer may use `manifest_url` instead.",
+        ),
+        ProblemKind("unknown-encoding", 400, "Unknown encoding", "`encodings` lists those that there are."),
+        ProblemKind("if-match-required", 428, "If-Match required", "Send the session's ETag, or `*`."),
+        ProblemKind("etag-mismatch", 412, "ETag mismatch", "ICE was restarted since: use the newest ETag."),
+        ProblemKind(
+            "unsupported-media-type",
+            415,
+            "Unsupported media type",
+            "Accept-Post and Accept-Patch say what is taken.",
+        ),
+        ProblemKind("name-taken", 409, "The name is taken", "Choose another name."),
+        ProblemKind("rate-limited", 429, "Too many requests", "Try again after the seconds in Retry-After."),
+        ProblemKind("overloaded", 503, "Too much to do", "The node is busy. Try again in a moment."),
+        ProblemKind(
+            "internal-error", 500, "Something broke", "The fault is the node's; its log tells the operator."
+        ),
+        ProblemKind("pages-not-built", 503, "The pages are not built", "Run `make run`, or build web/."),
+        ProblemKind(
+            "websocket-only", 400, "WebSocket only", "Socket.IO runs over WebSocket here, not polling."
+        ),
+        ProblemKind("unknown-event", 400, "Unknown event", "The server knows no event of this name."),
+    )
+}
+
+
+def problem(name: str, detail: str, headers: Mapping[str, str] | None = None, **members: object) -> Problem:
+    """The refusal ``name`` with what is particular about this occurrence."""
+    kind = CATALOGUE[name]
+    return Problem(kind.name, kind.status, kind.title, detail, headers=headers, **members)
+
+
+def rate_limited(wait_s: float) -> Problem:
+    seconds = max(1, round(wait_s + 0.5))
+    return problem("rate-limited", f"Try again in {seconds} s.", {"Retry-After": str(seconds)})
+
+
+def unauthorized(detail: str) -> Problem:
+    # RFC 6750 section 3: a 401 says which scheme would do.
+    return problem("unauthorized", detail, {"WWW-Authenticate": 'Bearer realm="spillway"'})

@@ -1,0 +1,98 @@
+"""Token buckets per address or account: what a person does in a burst passes, what a script repeats waits."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from signaling.clock import Clock
+from signaling.problems import rate_limited
+
+__all__ = ["Budget", "RateLimits", "TokenBuckets"]
+
+KEYS = 50_000
+"""Buckets kept; beyond, the one used longest ago is forgotten (6 MB)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """``burst`` at once, then ``per_s`` a second."""
+
+    burst: float
+    per_s: float
+
+
+class TokenBuckets:
+    """One bucket per key."""
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def level(self, key: str, now_s: float) -> float:
+        """How many tokens are in the bucket."""
+        tokens, at_s = self._buckets.get(key, (self._budget.burst, now_s))
+        return min(self._budget.burst, tokens + (now_s - at_s) * self._budget.per_s)
+
+    def wait_s(self, key: str, now_s: float) -> float:
+        """Seconds until there is a token; 0 if there is one."""
+        return max(0.0, (1 - self.level(key, now_s)) / self._budget.per_s)
+
+    def take(self, key: str, now_s: float) -> float:
+        """Take a token and return 0, or return the seconds until there is one."""
+        level = self.level(key, now_s)
+        if level < 1:
+            return (1 - level) / self._budget.per_s
+        self._buckets[key] = (level - 1, now_s)
+        self._buckets.move_to_end(key)
+        if len(self._buckets) > KEYS:
+            self._buckets.popitem(last=False)
+        return 0.0
+
+
+class RateLimits:
+    """The limits of the HTTP interface; none when switched off."""
+
+    def __init__(self, clock: Clock, *, on: bool) -> None:
+        self._clock = clock
+        self._on = on
+        # A class room behind one address signs up in a minute; a script gets 8,640 names a day.
+        self._sign_ups = TokenBuckets(Budget(60, 0.1))
+        # Wrong passwords only, per address and per name: 10,000 guesses at one account take 28 hours.
+        self._sign_ins = TokenBuckets(Budget(60, 1.0))
+        self._guesses = TokenBuckets(Budget(10, 0.1))
+        # Wrong stream keys per address: an encoder with a stale key retries every two seconds.
+        self._wrong_keys = TokenBuckets(Budget(30, 1.0))
+        self._creations = TokenBuckets(Budget(120, 1.0))
+
+    def sign_up(self, address: str) -> None:
+        """Raises Problem ``rate-limited``, as the others do."""
+        self._take(self._sign_ups, address)
+
+    def sign_in(self, address: str, name: str) -> None:
+        self._check(self._guesses, name)
+        self._take(self._sign_ins, address)
+
+    def wrong_password(self, name: str) -> None:
+        if self._on:
+            self._guesses.take(name, self._clock.monotonic_s())
+
+    def publish(self, address: str) -> None:
+        """Before a key is looked up: right ones cost nothing."""
+        self._check(self._wrong_keys, address)
+
+    def wrong_key(self, address: str) -> None:
+        if self._on:
+            self._wrong_keys.take(address, self._clock.monotonic_s())
+
+    def create(self, account_id: str) -> None:
+        """A stream, a key or a playback token is made."""
+        self._take(self._creations, account_id)
+
+    def _check(self, buckets: TokenBuckets, key: str) -> None:
+        if self._on and (wait_s := buckets.wait_s(key, self._clock.monotonic_s())) > 0:
+            raise rate_limited(wait_s)
+
+    def _take(self, buckets: TokenBuckets, key: str) -> None:
+        if self._on and (wait_s := buckets.take(key, self._clock.monotonic_s())) > 0:
+            raise rate_limited(wait_s)

@@ -1,0 +1,96 @@
+"""Opens the relational database and brings its tables up to date."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from sqlalchemy import Connection, event, inspect, make_url, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from signaling.store.interfaces import StoreUnreachable
+
+__all__ = ["HEAD", "migrate", "open_database"]
+
+HEAD = "0001"
+"""The newest migration."""
+CONNECT_S = 5.0
+"""A database in the same building answers in milliseconds; an operator waits five seconds for the refusal."""
+BUSY_S = 5.0
+"""How long one SQLite writer waits for another before it gives up."""
+
+
+async def open_database(url: str | None, data_dir: Path, *, migrated: bool = True) -> AsyncEngine:
+    """The engine for ``postgresql://...``, or for the SQLite file in ``data_dir``, its tables up to date.
+
+    Raises StoreUnreachable."""
+    if url is None:
+        path = _probe_sqlite(data_dir)
+        name = f"sqlite+aiosqlite:///{path}"
+        # Parameters hold names and hashes: they don't belong in an exception's text.
+        engine = create_async_engine(name, hide_parameters=True, connect_args={"timeout": BUSY_S})
+        event.listen(engine.sync_engine, "connect", _tune_sqlite)
+        where = "the SQLite file in data_dir"
+    else:
+        target = make_url(url).set(drivername="postgresql+asyncpg")
+        try:
+            engine = create_async_engine(
+                target, hide_parameters=True, pool_pre_ping=True, connect_args={"timeout": CONNECT_S}
+            )
+        except ModuleNotFoundError:
+            raise StoreUnreachable("database_url: PostgreSQL needs the package spillway[cluster]") from None
+        where = f"PostgreSQL at {target.host or 'localhost'}:{target.port or 5432}"
+    try:
+        async with asyncio.timeout(6 * CONNECT_S), engine.begin() as connection:
+            if migrated:
+                await connection.run_sync(migrate)
+    except (SQLAlchemyError, OSError, TimeoutError) as error:
+        await engine.dispose()
+        reason = str(getattr(error, "orig", None) or error or "no answer").splitlines()[0]
+        raise StoreUnreachable(f"can't open {where}: {reason}") from None
+    except (
+        Exception
+    ) as error:  # asyncpg's own (wrong password, no such database) pass SQLAlchemy untranslated
+        await engine.dispose()
+        if type(error).__module__.startswith("asyncpg"):
+            raise StoreUnreachable(f"can't open {where}: {type(error).__name__}") from None
+        raise
+    return engine
+
+
+def migrate(connection: Connection) -> None:
+    """Run every migration that this database hasn't seen."""
+    if inspect(connection).has_table("alembic_version"):
+        at = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        # Alembic takes a second to import: not for a database that is up to date.
+        if at == HEAD:
+            return
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", "signaling.store:migrations")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _probe_sqlite(data_dir: Path) -> Path:
+    """A file that can't be opened is told here: aiosqlite leaves a thread behind when it finds out."""
+    path = data_dir.absolute() / "spillway.db"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA user_version")
+    except (OSError, sqlite3.Error) as error:
+        raise StoreUnreachable(f"can't open the SQLite file {path}: {error}") from None
+    return path
+
+
+def _tune_sqlite(connection: object, _: object) -> None:
+    cursor = connection.cursor()  # type: ignore[attr-defined]
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()

@@ -1,0 +1,109 @@
+"""What a store of accounts and one of streams must do, whatever database is behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from signaling.store.records import Account, Audience, NewStream, StreamRecord
+
+__all__ = ["Accounts", "BadCursor", "NameTaken", "Page", "StoreUnreachable", "Streams"]
+
+
+class NameTaken(ValueError):
+    """An account of this name exists, upper and lower case taken as the same."""
+
+
+class BadCursor(ValueError):
+    """The cursor isn't one that this listing gave out."""
+
+
+class StoreUnreachable(ConnectionError):
+    """The database can't be opened. The text is for the operator and holds no credential."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    streams: list[StreamRecord]
+    next_cursor: str | None
+
+
+class Accounts(Protocol):
+    async def create(self, account: Account, password_hash: str, created_at: datetime) -> None:
+        """Raises NameTaken."""
+        ...
+
+    async def get(self, account_id: str) -> Account | None: ...
+
+    async def credentials(self, name: str) -> tuple[Account, str] | None:
+        """The account of this name and its password hash."""
+        ...
+
+    async def set_password(self, account_id: str, password_hash: str) -> None:
+        """Replace the hash, and end every token of the account."""
+        ...
+
+    async def rehash_password(self, account_id: str, password_hash: str) -> None:
+        """Replace the hash of the same password by a stronger one; tokens stay."""
+        ...
+
+    async def add_token(self, token_hash: str, account_id: str, now: datetime, expires_at: datetime) -> None:
+        """Also forgets tokens of the account that have expired."""
+        ...
+
+    async def by_token(self, token_hash: str, now: datetime) -> Account | None:
+        """None for an unknown token and for one that has expired."""
+        ...
+
+
+class Streams(Protocol):
+    async def create(self, stream: NewStream) -> StreamRecord: ...
+
+    async def get(self, stream_id: str) -> StreamRecord | None: ...
+
+    async def by_key(self, key_hash: str) -> str | None:
+        """The id of the stream whose key hashes to this."""
+        ...
+
+    async def change(self, stream_id: str, values: Mapping[str, Any]) -> StreamRecord | None:
+        """Change some of ``title``, ``category``, ``record``, ``visibility``, ``scheduled_at``.
+
+        None if there is no such stream.
+
+        A time to start at makes a ``created`` or ``ended`` stream ``scheduled``, taking it away makes a
+        ``scheduled`` one ``created`` (``ended`` if it was live before)."""
+        ...
+
+    async def delete(self, stream_id: str) -> bool: ...
+
+    async def set_key(self, stream_id: str, key_hash: str) -> bool:
+        """From here on the old key is unknown. False if there is no such stream."""
+        ...
+
+    async def went_live(self, stream_id: str, node_id: str, now: datetime) -> StreamRecord | None:
+        """``live`` since ``now``, carried by this node, with nobody watching yet."""
+        ...
+
+    async def went_off(self, stream_id: str, now: datetime) -> StreamRecord | None:
+        """``ended`` at ``now``, if it was live."""
+        ...
+
+    async def end_all_of(self, node_id: str, now: datetime) -> int:
+        """End what a node that died had left ``live``; returns how many."""
+        ...
+
+    async def set_audiences(self, audiences: Mapping[str, Audience]) -> None:
+        """Write down how many watch which stream; unknown ids are skipped."""
+        ...
+
+    async def discover(
+        self, *, category: str | None, sort: Literal["viewers", "recent"], limit: int, cursor: str | None
+    ) -> Page:
+        """Live and public streams, the most watched or the newest first. Raises BadCursor."""
+        ...
+
+    async def owned_by(self, account_id: str, *, limit: int, cursor: str | None) -> Page:
+        """All streams of an account, the newest first. Raises BadCursor."""
+        ...

@@ -1,0 +1,62 @@
+"""What the stores keep, as plain values. Times are aware UTC datetimes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+__all__ = ["Account", "Audience", "NewStream", "StreamRecord", "StreamStatus", "Visibility"]
+
+StreamStatus = Literal["created", "scheduled", "live", "ended"]
+Visibility = Literal["public", "unlisted", "private"]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    account_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """How many watch, by the way they do."""
+
+    webrtc: int = 0
+    hls: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.webrtc + self.hls
+
+
+@dataclass(frozen=True, slots=True)
+class NewStream:
+    stream_id: str
+    broadcaster_id: str
+    key_hash: str
+    title: str
+    category: str
+    record: bool
+    visibility: Visibility
+    scheduled_at: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRecord:
+    """A Stream as it is stored. The key itself is nowhere: only its hash, and that stays in the store."""
+
+    stream_id: str
+    broadcaster_id: str
+    broadcaster_name: str
+    title: str
+    category: str
+    record: bool
+    visibility: Visibility
+    status: StreamStatus
+    scheduled_at: datetime | None
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    audience: Audience

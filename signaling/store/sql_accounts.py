@@ -1,0 +1,91 @@
+"""Accounts and their tokens in a relational database."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import datetime
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from signaling.store.interfaces import NameTaken
+from signaling.store.records import Account
+from signaling.store.tables import accounts, tokens
+
+__all__ = ["SqlAccounts"]
+
+
+def name_key(name: str) -> str:
+    """What two names are compared by: compatibility forms and case don't make a difference."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+
+
+class SqlAccounts:
+    """``Accounts`` on SQLAlchemy."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def create(self, account: Account, password_hash: str, created_at: datetime) -> None:
+        row = {
+            "account_id": account.account_id,
+            "name": account.name,
+            "name_key": name_key(account.name),
+            "password_hash": password_hash,
+            "created_at": created_at,
+        }
+        try:
+            async with self._engine.begin() as connection:
+                await connection.execute(insert(accounts).values(row))
+        except IntegrityError:
+            if await self.credentials(account.name) is None:
+                raise
+            raise NameTaken(account.name) from None
+
+    async def get(self, account_id: str) -> Account | None:
+        query = select(accounts.c.account_id, accounts.c.name).where(accounts.c.account_id == account_id)
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        return Account(row.account_id, row.name) if row else None
+
+    async def credentials(self, name: str) -> tuple[Account, str] | None:
+        query = select(accounts).where(accounts.c.name_key == name_key(name))
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        return (Account(row.account_id, row.name), row.password_hash) if row else None
+
+    async def set_password(self, account_id: str, password_hash: str) -> None:
+        async with self._engine.begin() as connection:
+            await connection.execute(_password(account_id, password_hash))
+            await connection.execute(delete(tokens).where(tokens.c.account_id == account_id))
+
+    async def rehash_password(self, account_id: str, password_hash: str) -> None:
+        async with self._engine.begin() as connection:
+            await connection.execute(_password(account_id, password_hash))
+
+    async def add_token(self, token_hash: str, account_id: str, now: datetime, expires_at: datetime) -> None:
+        row = {
+            "token_hash": token_hash,
+            "account_id": account_id,
+            "created_at": now,
+            "expires_at": expires_at,
+        }
+        stale = delete(tokens).where(tokens.c.account_id == account_id, tokens.c.expires_at <= now)
+        async with self._engine.begin() as connection:
+            await connection.execute(stale)
+            await connection.execute(insert(tokens).values(row))
+
+    async def by_token(self, token_hash: str, now: datetime) -> Account | None:
+        query = (
+            select(accounts.c.account_id, accounts.c.name)
+            .join(tokens)
+            .where(tokens.c.token_hash == token_hash, tokens.c.expires_at > now)
+        )
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        return Account(row.account_id, row.name) if row else None
+
+
+def _password(account_id: str, password_hash: str):  # type: ignore[no-untyped-def]
+    return update(accounts).where(accounts.c.account_id == account_id).values(password_hash=password_hash)

@@ -1,0 +1,208 @@
+"""The node's WebRTC: composes ``sfu`` with keys, visitors, live streams and metrics."""
+
+from __future__ import annotations
+
+import socket
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from sfu.config import IceServer, SfuConfig
+from sfu.events import StreamEnded, StreamEvent, StreamLive, StreamNotice, ViewersChanged
+from sfu.node import Sfu
+from sfu.problem import Problem
+from sfu.publisher import PublishGrant
+from sfu.viewer import Viewer
+from sfu.whep import WatchGrant, whep_routes
+from sfu.whip import whip_routes
+from signaling.auth.identity import Identity
+from signaling.auth.stream_keys import StreamKeys
+from signaling.errors import StartError
+from signaling.http.app import Mount
+from signaling.http.origin import Origins
+from signaling.http.webrtc_descriptions import WHEP, WHIP
+from signaling.links import Links, Listeners
+from signaling.live import LiveStreams
+from signaling.media import Seats
+from signaling.metrics import MediaCounters
+from signaling.problems import problem
+from signaling.rate_limits import RateLimits
+from signaling.settings import Settings
+
+__all__ = ["WebRtc", "sfu_config"]
+
+WORKER_TOTALS = ("packets_received", "packets_sent", "bytes_received", "bytes_sent")
+TRACK_TOTALS = {"lost": "packets_lost", "nack_sent": "nack_sent", "pli_sent": "pli_sent"}
+SUBSCRIPTION_TOTALS = {
+    "lost": "packets_lost_downstream",
+    "nack_received": "nack_received",
+    "rtx_sent": "rtx_sent",
+    "pli_received": "pli_received",
+}
+
+
+class WebRtc:
+    """``Media`` on the node's own engine."""
+
+    def __init__(
+        self,
+        sfu: Sfu,
+        *,
+        live: LiveStreams,
+        keys: StreamKeys,
+        identity: Identity,
+        origins: Origins,
+        limits: RateLimits,
+        listeners: Listeners,
+    ) -> None:
+        self._sfu = sfu
+        self._live = live
+        self._keys = keys
+        self._identity = identity
+        self._origins = origins
+        self._limits = limits
+        self._links = Links("", listeners)
+        self._joins = 0
+        self._watching: Counter[str] = Counter()
+        self._tracks = _Totals(TRACK_TOTALS)
+        self._subscriptions = _Totals(SUBSCRIPTION_TOTALS)
+        sfu.listeners.append(self._handle)
+
+    def mount(self) -> Mount:
+        routes = whip_routes(self._sfu, self._authorize) + whep_routes(self._sfu, self._admit)
+        return Mount([self._guarded(each) for each in routes], (*WHIP, *WHEP))
+
+    def seats(self, stream_id: str) -> Seats:
+        seats = self._sfu.seats
+        return Seats(seats.taken(stream_id), seats.free(stream_id) > 0)
+
+    async def close_publishers(self, stream_id: str) -> None:
+        if (stream := self._sfu.router.get(stream_id)) is not None:
+            await stream.close_publishers("revoked")
+
+    async def close_stream(self, stream_id: str) -> None:
+        if (stream := self._sfu.router.get(stream_id)) is not None:
+            await stream.end("deleted")
+
+    def counters(self) -> MediaCounters:
+        """Totals never fall: what a track or a viewer that has gone had counted is kept."""
+        engine = self._sfu.engine
+        workers = engine.worker_stats()
+        viewers = [each for each in self._sfu.sessions if isinstance(each, Viewer)]
+        streams = self._sfu.router.streams()
+        self._tracks.add(
+            (track.track_id, engine.track_stats(track.track_id))
+            for stream in streams
+            for track in stream.tracks()
+        )
+        self._subscriptions.add(
+            (each.subscription_id, engine.subscription_stats(each.subscription_id))
+            for viewer in viewers
+            for each in viewer.subscriptions.values()
+        )
+        totals = {name: sum(worker[name] for worker in workers) for name in WORKER_TOTALS}
+        return MediaCounters(
+            totals={**totals, **self._tracks.totals, **self._subscriptions.totals, "joins": self._joins},
+            gauges={
+                "seats": self._sfu.seats.total,
+                "publishers": sum(each.publishing for each in self._sfu.sessions),
+                "streams_live": sum(each.live for each in streams),
+                "transports": sum(worker["transports"] for worker in workers),
+            },
+            forward_us=sum(worker["forward_us"] for worker in workers),
+            forward_count=sum(worker["forward_count"] for worker in workers),
+        )
+
+    def _handle(self, event: StreamEvent) -> None:
+        match event:
+            case StreamLive(stream_id):
+                self._live.report_live(stream_id)
+            case StreamEnded(stream_id):
+                self._live.report_off(stream_id)
+            case ViewersChanged(stream_id, webrtc):
+                self._joins += max(0, webrtc - self._watching[stream_id])
+                self._watching[stream_id] = webrtc
+                if not webrtc:
+                    del self._watching[stream_id]
+                self._live.report_audience(stream_id, webrtc=webrtc)
+            case StreamNotice(stream_id=stream_id, type=reason, text=text):
+                self._live.report_notice(stream_id, reason, text)
+
+    async def _authorize(self, key: str) -> PublishGrant:
+        stream_id = await self._keys.stream_of(key)
+        if stream_id is None:
+            raise problem("wrong-key", "This is not, or no longer, the key of a stream.")
+        return PublishGrant(stream_id)
+
+    async def _admit(self, stream_id: str, token: str | None) -> WatchGrant:
+        visitor = await self._identity.visitor(token)
+        stream = await self._identity.watched(stream_id, visitor)
+        shown = token if visitor.stream_id else None
+        return WatchGrant(stream_id, self._links.manifest(stream.stream_id, shown))
+
+    def _guarded(self, route: web.RouteDef) -> web.RouteDef:
+        """The route with what needs its request: limits on wrong keys, and absolute URLs in problems."""
+        publishing = route.method == "POST" and route.path.startswith("/whip")
+        inner: Handler = route.handler
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            client = self._origins.client(request)
+            if publishing:
+                self._limits.publish(client)
+            try:
+                return await inner(request)
+            except Problem as refusal:
+                if publishing and refusal.name == "wrong-key":
+                    self._limits.wrong_key(client)
+                manifest = refusal.members.get("manifest_url")
+                if isinstance(manifest, str):
+                    refusal.members["manifest_url"] = self._origins.base_url(request) + manifest
+                raise
+
+        return web.RouteDef(route.method, route.path, handle, route.kwargs)
+
+
+class _Totals:
+    """Adds up counters of things that come and go."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self._names = names
+        self._last: dict[int, Mapping[str, int]] = {}
+        self.totals: Counter[str] = Counter()
+
+    def add(self, stats: Iterable[tuple[int, Mapping[str, int] | None]]) -> None:
+        now = {each: values for each, values in stats if values is not None}
+        for each, values in now.items():
+            before = self._last.get(each, {})
+            for name, total in self._names.items():
+                # A receiver's loss count may fall: it takes duplicates for found packets (RFC 3550 A.3).
+                self.totals[total] += max(0, values[name] - before.get(name, 0))
+        self._last = now
+
+
+def sfu_config(settings: Settings) -> SfuConfig:
+    """Raises StartError for a host that can't be resolved."""
+    return SfuConfig(
+        host=_addresses(settings.host),
+        rtc_port=settings.rtc_port,
+        advertise_ip=tuple(settings.advertise_ip),
+        ice_servers=tuple(
+            IceServer(url, each.username, each.credential.get_secret_value() if each.credential else None)
+            for each in settings.ice_servers
+            for url in each.urls
+        ),
+        seats_per_stream=settings.seats_per_stream,
+        seats_per_node=settings.seats_per_node,
+    )
+
+
+def _addresses(host: str) -> tuple[str, ...]:
+    if host == "::":
+        return ("0.0.0.0", "::")
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_DGRAM)
+    except OSError as error:
+        raise StartError(f"host: {host}: {error.strerror}") from None
+    return tuple(dict.fromkeys(str(address[0]) for *_, address in found))

@@ -1,0 +1,292 @@
+"""One suite that every store of accounts and streams must pass."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from signaling.store.database import HEAD, open_database
+from signaling.store.interfaces import BadCursor, NameTaken, StoreUnreachable
+from signaling.store.records import Account, Audience, NewStream, StreamRecord
+from signaling.store.sql_accounts import SqlAccounts
+from signaling.store.sql_streams import SqlStreams
+from signaling.store.tables import metadata
+from tests.unit.signaling.conftest import ManualClock
+
+
+@pytest.fixture
+def accounts(engine: AsyncEngine) -> SqlAccounts:
+    return SqlAccounts(engine)
+
+
+@pytest.fixture
+async def streams(engine: AsyncEngine, accounts: SqlAccounts, clock: ManualClock) -> SqlStreams:
+    await accounts.create(Account("a1", "Ada"), "hash", clock.now())
+    return SqlStreams(engine)
+
+
+def new_stream(clock: ManualClock, stream_id: str, **values: object) -> NewStream:
+    fields: dict[str, object] = {
+        "stream_id": stream_id,
+        "broadcaster_id": "a1",
+        "key_hash": f"key of {stream_id}",
+        "title": f"Title {stream_id}",
+        "category": "music",
+        "record": True,
+        "visibility": "public",
+        "scheduled_at": None,
+        "created_at": clock.now(),
+    }
+    return NewStream(**(fields | values))  # type: ignore[arg-type]
+
+
+async def test_the_tables_are_what_the_migrations_make(engine: AsyncEngine) -> None:
+    async with engine.connect() as connection:
+        differences = await connection.run_sync(
+            lambda sync: compare_metadata(MigrationContext.configure(sync), metadata)
+        )
+    assert differences == []
+
+
+def test_the_newest_migration_is_known() -> None:
+    config = Config()
+    config.set_main_option("script_location", "signaling.store:migrations")
+    assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
+
+
+async def test_an_account_is_found_by_any_spelling_of_its_name(
+    accounts: SqlAccounts, clock: ManualClock
+) -> None:
+    await accounts.create(Account("a1", "Straße"), "hash", clock.now())
+    assert await accounts.credentials("STRASSE") == (Account("a1", "Straße"), "hash")
+    assert await accounts.credentials("Strase") is None
+    assert await accounts.get("a1") == Account("a1", "Straße")
+    with pytest.raises(NameTaken):
+        await accounts.create(Account("a2", "strasse"), "hash", clock.now())
+    assert await accounts.get("a2") is None
+
+
+async def test_a_token_ends_with_its_time(accounts: SqlAccounts, clock: ManualClock) -> None:
+    await accounts.create(Account("a1", "Ada"), "hash", clock.now())
+    await accounts.add_token("t1", "a1", clock.now(), clock.now() + timedelta(seconds=10))
+    clock.advance(9.9)
+    assert await accounts.by_token("t1", clock.now()) == Account("a1", "Ada")
+    clock.advance(0.1)
+    assert await accounts.by_token("t1", clock.now()) is None
+    assert await accounts.by_token("t2", clock.now()) is None
+
+
+async def test_a_new_password_ends_every_token(accounts: SqlAccounts, clock: ManualClock) -> None:
+    await accounts.create(Account("a1", "Ada"), "hash", clock.now())
+    later = clock.now() + timedelta(days=1)
+    await accounts.add_token("t1", "a1", clock.now(), later)
+    await accounts.rehash_password("a1", "stronger")
+    assert await accounts.by_token("t1", clock.now()) == Account("a1", "Ada")
+    await accounts.set_password("a1", "other")
+    assert await accounts.by_token("t1", clock.now()) is None
+    assert await accounts.credentials("ada") == (Account("a1", "Ada"), "other")
+
+
+async def test_a_stream_is_kept_whole(streams: SqlStreams, clock: ManualClock) -> None:
+    made = await streams.create(new_stream(clock, "s1", record=False, visibility="private"))
+    assert made == StreamRecord(
+        stream_id="s1",
+        broadcaster_id="a1",
+        broadcaster_name="Ada",
+        title="Title s1",
+        category="music",
+        record=False,
+        visibility="private",
+        status="created",
+        scheduled_at=None,
+        created_at=clock.now(),
+        started_at=None,
+        ended_at=None,
+        audience=Audience(),
+    )
+    assert await streams.get("s1") == made
+    assert await streams.get("s2") is None
+
+
+async def test_live_ended_and_live_again(streams: SqlStreams, clock: ManualClock) -> None:
+    await streams.create(new_stream(clock, "s1"))
+    first = clock.now()
+    live = await streams.went_live("s1", "n1", first)
+    assert live is not None
+    assert (live.status, live.started_at, live.ended_at) == ("live", first, None)
+    await streams.set_audiences({"s1": Audience(3, 4)})
+    clock.advance(60)
+    ended = await streams.went_off("s1", clock.now())
+    assert ended is not None
+    assert (ended.status, ended.started_at, ended.ended_at) == ("ended", first, clock.now())
+    assert ended.audience == Audience()
+    end = clock.now()
+    clock.advance(60)
+    assert await streams.went_off("s1", clock.now()) == ended, "a second end changes nothing"
+    assert ended.ended_at == end
+    again = await streams.went_live("s1", "n1", clock.now())
+    assert again is not None
+    assert (again.status, again.started_at, again.ended_at) == ("live", clock.now(), None)
+    assert await streams.went_live("s2", "n1", clock.now()) is None
+
+
+async def test_scheduling_moves_the_status(streams: SqlStreams, clock: ManualClock) -> None:
+    at = clock.now() + timedelta(days=1)
+    made = await streams.create(new_stream(clock, "s1", scheduled_at=at))
+    assert (made.status, made.scheduled_at) == ("scheduled", at)
+    plain = await streams.change("s1", {"scheduled_at": None})
+    assert plain is not None
+    assert (plain.status, plain.scheduled_at) == ("created", None)
+    await streams.went_live("s1", "n1", clock.now())
+    live = await streams.change("s1", {"scheduled_at": at})
+    assert live is not None
+    assert live.status == "live"
+    await streams.went_off("s1", clock.now())
+    again = await streams.change("s1", {"scheduled_at": at, "title": "Second night"})
+    assert again is not None
+    assert (again.status, again.title) == ("scheduled", "Second night")
+    ended = await streams.change("s1", {"scheduled_at": None})
+    assert ended is not None
+    assert ended.status == "ended"
+    assert await streams.change("s2", {"title": "x"}) is None
+    with pytest.raises(ValueError, match="status"):
+        await streams.change("s1", {"status": "live"})
+
+
+async def test_a_rotated_key_is_unknown_at_once(streams: SqlStreams, clock: ManualClock) -> None:
+    await streams.create(new_stream(clock, "s1"))
+    assert await streams.by_key("key of s1") == "s1"
+    assert await streams.set_key("s1", "new")
+    assert await streams.by_key("key of s1") is None
+    assert await streams.by_key("new") == "s1"
+    assert not await streams.set_key("s2", "newer")
+
+
+async def test_a_deleted_stream_takes_its_audience_along(streams: SqlStreams, clock: ManualClock) -> None:
+    await streams.create(new_stream(clock, "s1"))
+    await streams.set_audiences({"s1": Audience(1, 0)})
+    assert await streams.delete("s1")
+    assert await streams.get("s1") is None
+    assert not await streams.delete("s1")
+
+
+async def test_what_a_dead_node_left_live_ends(streams: SqlStreams, clock: ManualClock) -> None:
+    for stream_id, node in (("s1", "n1"), ("s2", "n2"), ("s3", "n1")):
+        await streams.create(new_stream(clock, stream_id))
+        await streams.went_live(stream_id, node, clock.now())
+    await streams.set_audiences({"s1": Audience(1, 1), "s2": Audience(2, 2)})
+    assert await streams.end_all_of("n1", clock.now()) == 2
+    states = {each: await streams.get(each) for each in ("s1", "s2", "s3")}
+    assert {each: state.status for each, state in states.items() if state} == {
+        "s1": "ended",
+        "s2": "live",
+        "s3": "ended",
+    }
+    assert states["s1"] is not None
+    assert states["s1"].audience == Audience()
+    assert states["s2"] is not None
+    assert states["s2"].audience == Audience(2, 2)
+
+
+async def walk(streams: SqlStreams, sort: str, limit: int, category: str | None = None) -> list[list[str]]:
+    pages: list[list[str]] = []
+    cursor = None
+    while True:
+        page = await streams.discover(category=category, sort=sort, limit=limit, cursor=cursor)  # type: ignore[arg-type]
+        pages.append([each.stream_id for each in page.streams])
+        cursor = page.next_cursor
+        if cursor is None:
+            return pages
+
+
+async def test_discover_ranks_pages_and_hides(streams: SqlStreams, clock: ManualClock) -> None:
+    for number in range(7):
+        await streams.create(new_stream(clock, f"s{number}", category="music" if number % 2 else "games"))
+        await streams.went_live(f"s{number}", "n1", clock.now())
+        clock.advance(1)
+    await streams.create(new_stream(clock, "hidden", visibility="unlisted"))
+    await streams.went_live("hidden", "n1", clock.now())
+    await streams.create(new_stream(clock, "secret", visibility="private"))
+    await streams.went_live("secret", "n1", clock.now())
+    await streams.create(new_stream(clock, "over"))
+    await streams.went_live("over", "n1", clock.now())
+    await streams.went_off("over", clock.now())
+    await streams.create(new_stream(clock, "new"))
+    await streams.set_audiences(
+        {
+            "s1": Audience(1, 1),
+            "s2": Audience(5, 0),
+            "s3": Audience(0, 2),
+            "s6": Audience(2, 9),
+            "gone": Audience(9, 9),
+        }
+    )
+    # Equal audiences fall by id.
+    assert await walk(streams, "viewers", 3) == [["s6", "s2", "s3"], ["s1", "s5", "s4"], ["s0"]]
+    assert await walk(streams, "recent", 4) == [["s6", "s5", "s4", "s3"], ["s2", "s1", "s0"]]
+    assert await walk(streams, "viewers", 7) == [["s6", "s2", "s3", "s1", "s5", "s4", "s0"]]
+    assert await walk(streams, "viewers", 2, "music") == [["s3", "s1"], ["s5"]]
+    assert await walk(streams, "viewers", 2, "none") == [[]]
+
+
+async def test_owned_lists_everything_of_one_account(
+    streams: SqlStreams, accounts: SqlAccounts, clock: ManualClock
+) -> None:
+    await accounts.create(Account("a2", "Bob"), "hash", clock.now())
+    for number in range(5):
+        owner = "a2" if number == 2 else "a1"
+        visibility = "private" if number == 3 else "public"
+        await streams.create(new_stream(clock, f"s{number}", broadcaster_id=owner, visibility=visibility))
+    first = await streams.owned_by("a1", limit=3, cursor=None)
+    assert [each.stream_id for each in first.streams] == ["s4", "s3", "s1"]
+    second = await streams.owned_by("a1", limit=3, cursor=first.next_cursor)
+    assert [each.stream_id for each in second.streams] == ["s0"]
+    assert second.next_cursor is None
+
+
+@pytest.mark.parametrize(
+    "cursor", ["", "x", "=", "a" * 5000, "W10", "bnVsbA", "ü", "WyJ2aWV3ZXJzIiwieCIsInMxIl0"]
+)
+async def test_a_made_up_cursor_is_refused(streams: SqlStreams, cursor: str) -> None:
+    with pytest.raises(BadCursor):
+        await streams.discover(category=None, sort="viewers", limit=3, cursor=cursor)
+    with pytest.raises(BadCursor):
+        await streams.owned_by("a1", limit=3, cursor=cursor)
+
+
+async def test_a_second_start_finds_everything_again(
+    engine: AsyncEngine, tmp_path: Path, clock: ManualClock
+) -> None:
+    if engine.dialect.name != "sqlite":
+        pytest.skip("the server of the suite outlives the engine anyway")
+    await SqlAccounts(engine).create(Account("a1", "Ada"), "hash", clock.now())
+    again = await open_database(None, tmp_path)
+    assert await SqlAccounts(again).get("a1") == Account("a1", "Ada")
+    await again.dispose()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://spillway:secret-password@127.0.0.1:1/x",
+        "postgresql://spillway:secret-password@nowhere.invalid/x",
+    ],
+)
+async def test_an_unreachable_database_says_where_and_keeps_the_password(url: str, tmp_path: Path) -> None:
+    pytest.importorskip("asyncpg")
+    with pytest.raises(StoreUnreachable, match="can't open PostgreSQL at ") as caught:
+        await open_database(url, tmp_path)
+    assert "secret-password" not in str(caught.value)
+
+
+async def test_a_data_folder_that_is_none_is_unreachable(tmp_path: Path) -> None:
+    (tmp_path / "spillway.db").mkdir()
+    with pytest.raises(StoreUnreachable, match="SQLite"):
+        await open_database(None, tmp_path)

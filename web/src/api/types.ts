@@ -1,0 +1,73 @@
+/** JSON shapes of the HTTP and Socket.IO interface. Times are RFC 3339 UTC strings. */
+
+export type StreamStatus = "created" | "scheduled" | "live" | "ended";
+export type Visibility = "public" | "unlisted" | "private";
+
+export interface Viewers {
+  total: number;
+  webrtc: number;
+  hls: number;
+}
+
+export interface Stream {
+  stream_id: string;
+  broadcaster_id: string;
+  /** Shown on cards and the watch page where the server gives it. */
+  broadcaster_name?: string | null;
+  title: string;
+  category: string;
+  status: StreamStatus;
+  started_at: string | null;
+  ended_at: string | null;
+  viewers: Viewers;
+  thumbnail_url: string | null;
+  visibility: Visibility;
+}
+
+/** URLs an encoder needs. Null: that listener doesn't run on this node. */
+export interface IngestUrls {
+  whip_url: string;
+  ingest_url: string | null;
+  backup_ingest_url?: string | null;
+  srt_url: string | null;
+}
+
+/** The answer to creating a stream: the only time that its key is told, rotation aside. */
+export interface CreatedStream extends IngestUrls {
+  stream_id: string;
+  stream_key: string;
+  whep_url: string;
+  manifest_url: string;
+  watch_url: string;
+}
+
+export interface RotatedKey extends Partial<IngestUrls> {
+  stream_key: string;
+}
+
+export interface StreamPage {
+  streams: Stream[];
+  next_cursor: string | null;
+}
+
+export type PlaybackMode = "webrtc" | "hls" | "offline";
+
+export interface Playback {
+  mode: PlaybackMode;
+  whep_url: string | null;
+  manifest_url: string | null;
+  /** The window to seek in; null: there is none. Absent: look beside the manifest. */
+  dvr_url?: string | null;
+  reason: "seat" | "full" | "offline";
+}
+
+export interface Account {
+  account_id: string;
+  name: string;
+  token: string;
+}
+
+export interface Notice {
+  type: string;
+  text: string;
+}

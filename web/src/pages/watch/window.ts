@@ -1,0 +1,12 @@
+/** The window that one can seek in. Pure. */
+
+/** 4 h, the server's default. */
+export const WINDOW_MAX_S = 4 * 3600;
+/** Nearer than this to the edge, one means "live". */
+export const LIVE_WITHIN_S = 5;
+
+export function windowLengthS(startedAt: string | null, nowMs: number): number {
+  const started = startedAt === null ? Number.NaN : Date.parse(startedAt);
+  if (Number.isNaN(started)) return WINDOW_MAX_S;
+  return Math.min(WINDOW_MAX_S, Math.max(0, (nowMs - started) / 1000));
+}

@@ -1,0 +1,219 @@
+import Hls, { ErrorTypes, Events, type ErrorData, type HlsConfig } from "hls.js";
+import workerPath from "hls.js/dist/hls.worker.js?url";
+
+import { Emitter } from "../api/emitter";
+import { backoffMs } from "../rtc/recovery";
+import { play } from "./autoplay";
+import { countVariants, rungLabel } from "./masterPlaylist";
+import { AUTO, type Player, type PlayerEvents, type PlayerState, type PlayerStats, type Quality } from "./player";
+
+/** Parts of 1/3 s: glass to glass 1.04 s at 0.7 s behind the edge. */
+const LOW_LATENCY_TARGET_S = 0.7;
+
+const LIVE: Partial<HlsConfig> = {
+  lowLatencyMode: true,
+  // Above 1 is what makes hls.js catch up after a stall; 1.08 is below what one hears.
+  maxLiveSyncPlaybackRate: 1.08,
+  liveSyncOnStallIncrease: 0.25,
+  backBufferLength: 30,
+};
+
+const WINDOWED: Partial<HlsConfig> = { lowLatencyMode: false, backBufferLength: 60, maxBufferLength: 20 };
+
+const MEDIA_EVENTS = ["loadedmetadata", "playing", "waiting", "ended", "error"] as const;
+
+export interface HlsOptions {
+  /** The manifest has a window to seek in: begin this long before the live edge (s). Absent: play at the edge. */
+  behindS?: number;
+}
+
+/** The Program over HLS: hls.js where there is Media Source, the browser's own player elsewhere (iPhone). */
+export class HlsPlayer implements Player {
+  readonly mode = "hls";
+  readonly events = new Emitter<PlayerEvents>();
+  state: PlayerState = "connecting";
+  qualities: Quality[] = [AUTO];
+  quality = AUTO.id;
+  private hls: Hls | null = null;
+  private video: HTMLVideoElement | null = null;
+  private retry: ReturnType<typeof setTimeout> | undefined;
+  private failures = 0;
+  private variants = 0;
+  private everPlayed = false;
+  private bytes: { total: number; atMs: number } | null = null;
+  private loaded = 0;
+  private frames: { total: number; atMs: number } | null = null;
+
+  constructor(
+    private readonly manifestUrl: string,
+    private readonly options: HlsOptions = {},
+  ) {}
+
+  private get windowed(): boolean {
+    return this.options.behindS !== undefined;
+  }
+
+  start(): void {
+    // Ask hls.js first: Chromium says "maybe" to HLS and plays it without low latency.
+    if (!Hls.isSupported()) return;
+    const hls = new Hls({
+      ...(this.windowed ? WINDOWED : LIVE),
+      workerPath,
+    });
+    this.hls = hls;
+    hls.on(Events.MANIFEST_PARSED, (_, { levels }) => {
+      this.failures = 0;
+      this.variants = levels.length;
+      this.qualities = [
+        AUTO,
+        ...levels
+          .map((level, index) => ({ id: String(index), label: rungLabel(level.height, level.frameRate, level.bitrate) }))
+          .reverse(),
+      ];
+      this.events.emit("qualities", this.qualities);
+    });
+    hls.once(Events.LEVEL_LOADED, (_, { details }) => {
+      if (details.live && details.partTarget > 0 && !this.windowed) hls.targetLatency = LOW_LATENCY_TARGET_S;
+    });
+    hls.on(Events.FRAG_LOADED, (_, { frag }) => (this.loaded += frag.stats.loaded));
+    hls.on(Events.ERROR, (_, data) => this.handleError(data));
+    hls.loadSource(this.manifestUrl);
+  }
+
+  attach(video: HTMLVideoElement): void {
+    this.video = video;
+    for (const name of MEDIA_EVENTS) video.addEventListener(name, this.onMedia);
+    if (this.hls !== null) {
+      this.hls.attachMedia(video);
+    } else if (video.canPlayType("application/vnd.apple.mpegurl") !== "") {
+      video.src = this.manifestUrl;
+    } else {
+      this.events.emit("ended", { reason: "unsupported", problem: null });
+      return;
+    }
+    play(video);
+  }
+
+  stop(): void {
+    this.events.clear();
+    clearTimeout(this.retry);
+    this.hls?.destroy();
+    const { video } = this;
+    if (video !== null) {
+      for (const name of MEDIA_EVENTS) video.removeEventListener(name, this.onMedia);
+      if (this.hls === null) video.removeAttribute("src");
+    }
+    this.hls = null;
+    this.video = null;
+  }
+
+  /** Players read a master playlist once: look whether it has other rungs now, and load it afresh if so. */
+  async refresh(): Promise<void> {
+    const { hls } = this;
+    if (hls === null || this.variants === 0) return;
+    const now = await this.countOffered();
+    if (now !== null && now !== this.variants && this.hls === hls) hls.loadSource(this.manifestUrl);
+  }
+
+  private async countOffered(): Promise<number | null> {
+    try {
+      const response = await fetch(this.manifestUrl);
+      return response.ok ? countVariants(await response.text()) : null;
+    } catch {
+      // Nobody answered: hls.js has its own way back, and the list stays as it is.
+      return null;
+    }
+  }
+
+  /** Move within the window, `behindS` seconds before its end. */
+  seekBehind(behindS: number): void {
+    const range = this.video?.seekable;
+    if (!this.windowed || this.video === null || range === undefined || range.length === 0) return;
+    const last = range.length - 1;
+    this.video.currentTime = Math.max(range.start(0), range.end(last) - behindS);
+  }
+
+  /** How long before the end of the window the picture is, s. */
+  get behindS(): number {
+    const range = this.video?.seekable;
+    if (this.video === null || range === undefined || range.length === 0) return 0;
+    return Math.max(0, range.end(range.length - 1) - this.video.currentTime);
+  }
+
+  stats(): Promise<PlayerStats | null> {
+    const { video, hls } = this;
+    if (video === null) return Promise.resolve(null);
+    const nowMs = performance.now();
+    const picture = video.getVideoPlaybackQuality();
+    const level = hls === null ? undefined : hls.levels[hls.currentLevel];
+    const rate = perSecond(this.bytes, this.loaded, nowMs);
+    const framesPerSecond = perSecond(this.frames, picture.totalVideoFrames, nowMs);
+    this.bytes = { total: this.loaded, atMs: nowMs };
+    this.frames = { total: picture.totalVideoFrames, atMs: nowMs };
+    return Promise.resolve({
+      mode: "hls",
+      latencyMs: hls !== null && hls.latency > 0 ? hls.latency * 1000 : null,
+      bitrateBps: level?.bitrate ?? (rate === null ? null : rate * 8),
+      width: video.videoWidth,
+      height: video.videoHeight,
+      framesPerSecond,
+      videoCodec: level?.videoCodec ?? null,
+      audioCodec: level?.audioCodec ?? null,
+      lossRatio: null,
+      freezes: null,
+      droppedFrames: picture.droppedVideoFrames,
+      roundTripMs: null,
+    });
+  }
+
+  setQuality(id: string): Promise<void> {
+    if (this.hls !== null) this.hls.nextLevel = id === AUTO.id ? -1 : Number(id);
+    this.quality = id;
+    return Promise.resolve();
+  }
+
+  private readonly onMedia = (event: Event): void => {
+    if (event.type === "loadedmetadata") this.seekBehind(this.options.behindS ?? 0);
+    else if (event.type === "playing") this.setState("playing");
+    else if (event.type === "waiting") this.setState("reconnecting");
+    else if (this.hls === null || event.type === "ended") this.events.emit("ended", { reason: "offline", problem: null });
+  };
+
+  private handleError(data: ErrorData): void {
+    if (!data.fatal) return;
+    const status = data.response?.code;
+    if (status === 404 || status === 410) {
+      this.events.emit("ended", { reason: "offline", problem: null });
+      return;
+    }
+    if (status === 401 || status === 403) {
+      this.events.emit("ended", { reason: "refused", problem: null });
+      return;
+    }
+    this.setState("reconnecting");
+    if (data.type === ErrorTypes.MEDIA_ERROR) this.hls?.recoverMediaError();
+    else this.reload();
+  }
+
+  private reload(): void {
+    clearTimeout(this.retry);
+    this.retry = setTimeout(() => {
+      if (this.variants === 0) this.hls?.loadSource(this.manifestUrl);
+      else this.hls?.startLoad(-1);
+    }, backoffMs(this.failures, Math.random()));
+    this.failures += 1;
+  }
+
+  private setState(next: PlayerState): void {
+    const state = next === "reconnecting" && !this.everPlayed ? "connecting" : next;
+    if (state === "playing") this.everPlayed = true;
+    if (this.state === state) return;
+    this.state = state;
+    this.events.emit("state", state);
+  }
+}
+
+function perSecond(last: { total: number; atMs: number } | null, total: number, nowMs: number): number | null {
+  if (last === null || nowMs <= last.atMs) return null;
+  return ((total - last.total) * 1000) / (nowMs - last.atMs);
+}
