@@ -19,8 +19,10 @@ TRICKLE = (
     "a=mid:0\r\n"
     "a=ice-ufrag:EsAw\r\n"
     "a=ice-pwd:P2uYro0UCOQ4zxjKXaWCBui1\r\n"
-    "a=candidate:1387637174 1 udp 2122260223 192.0.2.1 61764 typ host generation 0 ufrag EsAw network-id 1\r\n"
-    "a=candidate:3471623853 1 udp 2122194687 198.51.100.2 61765 typ host generation 0 ufrag EsAw network-id 2\r\n"
+    "a=candidate:1387637174 1 udp 2122260223 192.0.2.1 61764 typ host generation 0 "
+    "ufrag EsAw network-id 1\r\n"
+    "a=candidate:3471623853 1 udp 2122194687 198.51.100.2 61765 typ host generation 0 "
+    "ufrag EsAw network-id 2\r\n"
     "a=end-of-candidates\r\n"
 )
 
