@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import av
 from av.stream import Stream
@@ -28,7 +29,7 @@ _PART = {
 class Sample:
     """One encoded frame on its way into a part; times in ticks of its track's time base."""
 
-    packet: av.Packet[Stream]
+    packet: av.Packet[Any]
     pts: int
     keyframe: bool
     begins_segment: bool
