@@ -94,13 +94,23 @@ class Live:
     """One broadcast, from its first epoch to its end. Times are arguments: ``now_us`` on the node's
     monotonic clock, ``wall_us`` of the Unix epoch."""
 
-    def __init__(self, now_us: int, wall_us: int, *, on_closed: Callable[[ClosedSegment], None]) -> None:
+    def __init__(
+        self,
+        now_us: int,
+        wall_us: int,
+        *,
+        on_closed: Callable[[ClosedSegment], None] = lambda _: None,
+        on_part: Callable[[Part, int, int], None] = lambda *_: None,
+    ) -> None:
+        """``on_closed`` gets finished segments, ``on_part`` each part with its msn and the segment's wall
+        time, before it is in a playlist."""
         self.tracks: dict[str, Track] = {}
         self.ended = False
         self.inits: dict[str, bytes] = {}
         self._specs: dict[str, TrackSpec] = {}
         self._clock = ProgramClock(now_us, wall_us)
         self._on_closed = on_closed
+        self._on_part = on_part
         self._epoch = -1
         self._base_msn = 0
         self._next_msn = 0
@@ -212,6 +222,7 @@ class Live:
         if msn not in self._walls:
             self._walls[msn] = self._clock.next_segment(part.start_us, now_us, wall_us)
         self._parts[part.track, msn, part.index] = part.data
+        self._on_part(part, msn, self._walls[msn])
         self._starts.setdefault((part.track, msn), part.start_us)
         changed = set()
         for name, track in self.tracks.items():

@@ -7,15 +7,14 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from hls_bridge.live import ClosedSegment, Live, Rendered, Track
-from hls_bridge.part import Event, Thumbnail
+from hls_bridge.part import EpochStart, Event, Part, Thumbnail
+from hls_bridge.recorder import Recorder
 from hls_bridge.viewers import HlsViewers
 from hls_bridge.waiting import WaitingRoom
 
 __all__ = [
-    "Archive",
     "Broadcast",
     "Gone",
     "NotFound",
@@ -42,28 +41,6 @@ class TooFarAhead(ValueError):
     """A reload for a segment more than two beyond the newest (RFC 8216bis 6.2.5.2)."""
 
 
-class Archive(Protocol):
-    """What the origin needs of the archive; `hls_bridge.archive.Recorder` is one."""
-
-    def begin(self, stream_id: str, session: str, wall_us: int) -> None: ...
-
-    def closed(self, stream_id: str, session: str, segment: ClosedSegment) -> None: ...
-
-    def init(self, stream_id: str, session: str, name: str, data: bytes) -> None: ...
-
-    def thumbnail(self, stream_id: str, session: str, wall_us: int, jpeg: bytes) -> None: ...
-
-    def end(self, stream_id: str, session: str) -> None: ...
-
-    def master(self, session: str, prefix: str, *, ended: bool) -> str | None: ...
-
-    def playlist(self, session: str, track: str, *, ended: bool, skip: bool) -> Rendered | None: ...
-
-    def last_session(self, stream_id: str) -> str | None: ...
-
-    async def read(self, session: str, name: str) -> bytes | None: ...
-
-
 def clocks() -> tuple[int, int]:
     """(monotonic, wall) in microseconds."""
     return time.monotonic_ns() // 1000, time.time_ns() // 1000
@@ -83,7 +60,6 @@ class Broadcast:
     viewers: HlsViewers = field(default_factory=HlsViewers)
     asked_us: dict[str, int] = field(default_factory=dict)
     thumbnail: bytes | None = None
-    stored_inits: set[str] = field(default_factory=set)
 
     @property
     def playable(self) -> bool:
@@ -101,7 +77,7 @@ class Origin:
     def __init__(
         self,
         *,
-        archive: Archive | None = None,
+        archive: Recorder | None = None,
         authorize: Callable[[str, str | None], Awaitable[bool]] | None = None,
         edge_key: str | None = None,
         block_s: float = BLOCK_S,
@@ -124,9 +100,13 @@ class Origin:
         A worker that was restarted goes on with the broadcast it had: call this once per broadcast.
         """
         now_us, wall_us = clocks()
-        broadcast = Broadcast(
-            stream_id, session, Live(now_us, wall_us, on_closed=lambda s: self._closed(stream_id, s)), record
+        live = Live(
+            now_us,
+            wall_us,
+            on_closed=lambda segment: self._closed(broadcast, segment),
+            on_part=lambda part, msn, at_us: self._part(broadcast, part, msn, at_us),
         )
+        broadcast = Broadcast(stream_id, session, live, record)
         self._broadcasts[stream_id] = broadcast
         if record and self.archive is not None:
             self.archive.begin(stream_id, session, wall_us)
@@ -141,13 +121,11 @@ class Origin:
             broadcast.thumbnail = event.jpeg
             if broadcast.record and self.archive is not None:
                 at_us = wall_us - now_us + event.at_us
-                self.archive.thumbnail(stream_id, broadcast.session, at_us, event.jpeg)
+                self.archive.thumbnail(broadcast.session, at_us, event.jpeg)
             return
         changed = live.handle_event(event, now_us, wall_us)
-        if broadcast.record and self.archive is not None:
-            for name in live.inits.keys() - broadcast.stored_inits:
-                self.archive.init(stream_id, broadcast.session, name, live.inits[name])
-                broadcast.stored_inits.add(name)
+        if isinstance(event, EpochStart) and broadcast.record and self.archive is not None:
+            self.archive.epoch(broadcast.session, live.epoch, event.tracks)
         if changed:
             self._wake(broadcast)
 
@@ -159,7 +137,7 @@ class Origin:
         broadcast.live.end()
         self._wake(broadcast)
         if broadcast.record and self.archive is not None:
-            self.archive.end(stream_id, broadcast.session)
+            self.archive.end(broadcast.session, clocks()[1])
 
     def forget(self, stream_id: str) -> None:
         """Drop what memory holds of a stream that has ended."""
@@ -198,7 +176,7 @@ class Origin:
             return broadcast.live.master(f"{prefix}/{broadcast.session}/")
         session = self.archive.last_session(stream_id) if self.archive is not None else None
         if session is not None and self.archive is not None:
-            text = self.archive.master(session, f"{prefix}/{session}/dvr/", ended=True)
+            text = self.archive.master(session, f"{prefix}/{session}/dvr/")
             if text is not None:
                 return text
         if broadcast is not None:
@@ -278,10 +256,13 @@ class Origin:
             raise NotFound("no such rendition")
         return broadcast, track
 
-    def _closed(self, stream_id: str, segment: ClosedSegment) -> None:
-        broadcast = self._broadcasts[stream_id]
+    def _closed(self, broadcast: Broadcast, segment: ClosedSegment) -> None:
         if broadcast.record and self.archive is not None:
-            self.archive.closed(stream_id, broadcast.session, segment)
+            self.archive.closed(broadcast.session, segment)
+
+    def _part(self, broadcast: Broadcast, part: Part, msn: int, wall_us: int) -> None:
+        if broadcast.record and self.archive is not None:
+            self.archive.part(broadcast.session, broadcast.live.epoch, msn, wall_us, part)
 
     @staticmethod
     def _wake(broadcast: Broadcast) -> None:

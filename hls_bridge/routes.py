@@ -79,7 +79,7 @@ class _Handlers:
                 session = archive.last_session(stream_id)
             if session is None or archive is None:
                 raise NotFound("there is no recording of this stream")
-            text = archive.master(session, f"{_prefix(request)}/{session}/dvr/", ended=not live)
+            text = archive.master(session, f"{_prefix(request)}/{session}/dvr/")
             if text is None:
                 raise NotFound("nothing has been recorded yet")
             return playlist(request, Rendered.of(text), PLAIN)
@@ -108,11 +108,6 @@ class _Handlers:
             broadcast = self._origin.broadcast(info["stream_id"])
             live = broadcast is not None and broadcast.session == info["session"] and not broadcast.live.ended
             skip = request.query.get("_HLS_skip") in ("YES", "v2")
-            msn = _number(request, "_HLS_msn")
-            if broadcast is not None and live and msn is not None and info["name"] in broadcast.live.tracks:
-                await self._origin.media_playlist(
-                    info["stream_id"], info["session"], info["name"], msn, None, skip=False
-                )
             rendered = (
                 archive.playlist(info["session"], info["name"], ended=not live, skip=skip)
                 if archive
