@@ -54,7 +54,9 @@ class Epoch:
         self._size = size
         renditions = choose_ladder(*size, fps, passthrough=passthrough is not None)
         base = {rendition.name for rendition in base_tier(renditions)}
-        active = {r.name for r in renditions} if all_rungs else base | set(wanted or ())
+        active = (
+            {r.name for r in renditions} if all_rungs or "*" in (wanted or ()) else base | set(wanted or ())
+        )
         self.ladder = Ladder(
             renditions,
             fps,

@@ -63,9 +63,9 @@ class Broadcast:
 
     @property
     def playable(self) -> bool:
-        """There is something to play in every listed track."""
+        """Every listed track has a whole segment: players that know no parts give up on an empty list."""
         tracks = [t for t in self.live.tracks.values() if t.listed]
-        return bool(tracks) and all(t.full is not None for t in tracks)
+        return bool(tracks) and all(any(s.closed for s in t.segments) for t in tracks)
 
 
 class Origin:

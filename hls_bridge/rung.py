@@ -104,7 +104,7 @@ class Rung(threading.Thread):
         self._queue.put(picture)
 
     def want(self, names: Collection[str]) -> None:
-        """This rung and those below run if they are in ``names``, from where the next segment begins."""
+        """This rung and those below run if ``names`` has them (or ``*``), from the next segment on."""
         self._queue.put(frozenset(names))
 
     def flush(self) -> None:
@@ -129,7 +129,7 @@ class Rung(threading.Thread):
                 item.set()
                 continue
             if isinstance(item, frozenset):
-                self._wanted = self.rendition.name in item
+                self._wanted = self.rendition.name in item or "*" in item
                 if self.below is not None:
                     self.below.want(item)
                 continue
