@@ -90,10 +90,13 @@ class Ladder:
         """A decoded picture for the transcoded rungs."""
         if not self.rungs:
             return
-        if self._realtime and max(rung.behind for rung in self.rungs) > QUEUE_PICTURES:
+        behind = max(rung.behind for rung in self.rungs) if self._realtime else 0
+        if behind > QUEUE_PICTURES:
             self._shed()
-            if not picture.begins_segment:
-                return
+        if not picture.begins_segment and (
+            behind > 2 * QUEUE_PICTURES or (behind > QUEUE_PICTURES // 2 and self._is_odd(picture))
+        ):
+            return
         self.rungs[0].push(picture)
 
     def push_source(self, data: bytes, pts: int, *, keyframe: bool, begins_segment: bool) -> None:
@@ -117,6 +120,11 @@ class Ladder:
         if self.rungs:
             self.rungs[0].finish()
         self._collector.end()
+
+    def _is_odd(self, picture: Picture) -> bool:
+        # Half the rate first: holes of one picture don't split a player's buffer, longer ones do.
+        slot = picture.slot if picture.slot is not None else picture.source
+        return bool(slot // (2 if self._fps > 30 else 1) % 2)
 
     def _shed(self) -> None:
         if self._overloaded:

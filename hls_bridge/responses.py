@@ -10,7 +10,7 @@ from multidict import CIMultiDict
 
 from hls_bridge.live import Rendered
 
-__all__ = ["CORS", "IMMUTABLE", "media", "playlist", "preflight", "problem"]
+__all__ = ["CORS", "IMMUTABLE", "media", "parse_range", "playlist", "preflight", "problem"]
 
 CORS = {
     "Access-Control-Allow-Origin": "*",
@@ -43,20 +43,30 @@ def media(
     headers["Cache-Control"] = cache_control
     headers["Content-Type"] = content_type
     headers["Accept-Ranges"] = "bytes"
-    wanted = _RANGE.match(request.headers.get("Range", ""))
-    if wanted is None or wanted.groups() == ("", ""):
+    wanted = parse_range(request, len(body))
+    if wanted is None:
         return web.Response(body=body, headers=headers)
-    first_text, last_text = wanted.groups()
-    if first_text:
-        first = int(first_text)
-        last = min(int(last_text), len(body) - 1) if last_text else len(body) - 1
-    else:
-        first, last = max(0, len(body) - int(last_text)), len(body) - 1
-    if first > last or first >= len(body):
+    first, last = wanted
+    if first > last:
         headers["Content-Range"] = f"bytes */{len(body)}"
         return web.Response(status=416, headers=headers)
     headers["Content-Range"] = f"bytes {first}-{last}/{len(body)}"
     return web.Response(status=206, body=body[first : last + 1], headers=headers)
+
+
+def parse_range(request: web.Request, size: int) -> tuple[int, int] | None:
+    """(first, last) of a single byte range; first > last: not satisfiable; None: the whole thing."""
+    wanted = _RANGE.match(request.headers.get("Range", ""))
+    if wanted is None or wanted.groups() == ("", ""):
+        return None
+    first_text, last_text = wanted.groups()
+    if not first_text:
+        return max(0, size - int(last_text)), size - 1
+    first = int(first_text)
+    if last_text and int(last_text) < first:
+        return None  # invalid: to be ignored (RFC 9110 section 14.1.1)
+    last = min(int(last_text), size - 1) if last_text else size - 1
+    return (1, 0) if first >= size else (first, last)
 
 
 def problem(status: int, name: str, detail: str, *, retry_after_s: int | None = None) -> web.Response:

@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import io
+import json
 import sys
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import aiohttp
@@ -11,6 +14,7 @@ import av
 import pytest
 from aiohttp import web
 
+from hls_bridge.archive_routes import archive_routes
 from hls_bridge.bridge import BridgeConfig, main
 from hls_bridge.link import DirectSink, LinkServer
 from hls_bridge.origin import Origin
@@ -29,14 +33,15 @@ A = TrackSpec("sound", "audio", "mp4a.40.2", 140_000, b"init-a", channels=2)
 class Site:
     """An origin behind a real socket."""
 
-    def __init__(self, origin: Origin) -> None:
+    def __init__(self, origin: Origin, more_routes: list[web.RouteDef] | None = None) -> None:
         self.origin = origin
+        self._more_routes = more_routes or []
         self.url = ""
         self.http = aiohttp.ClientSession(auto_decompress=False, headers={"Accept-Encoding": "identity"})
 
     async def start(self) -> None:
         app = web.Application()
-        app.add_routes(routes(self.origin))
+        app.add_routes([*routes(self.origin), *self._more_routes])
         self._runner = web.AppRunner(app)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -217,7 +222,8 @@ def play(url: str, seconds: float) -> tuple[int, int, set[tuple[int, int]]]:
 async def test_ffmpeg_plays_live_dvr_and_replay(tmp_path: Path) -> None:
     recorder = Recorder(DirectoryStore(tmp_path / "seg"), LogIndex(tmp_path / "idx"), tmp_path / "spool")
     recorder.start(0)
-    site = Site(Origin(archive=recorder))
+    origin = Origin(archive=recorder)
+    site = Site(origin, archive_routes(origin, recorder, timedelta(days=7)))
     await site.start()
     feeds = [Feed(H264, ends_s=9), Feed(OPUS, ends_s=9)]
     for feed in feeds:
@@ -244,6 +250,21 @@ async def test_ffmpeg_plays_live_dvr_and_replay(tmp_path: Path) -> None:
     pictures, samples, _ = await asyncio.to_thread(play, live_url, 60)
     assert pictures > 8 * 30
     assert samples > 8 * 48_000
+    (entry,) = json.loads((await site.get("/api/v1/streams/s/recordings"))[1])["recordings"]
+    assert entry["duration_s"] == pytest.approx(8.5, abs=1)
+    assert (await site.get(entry["thumbnail_url"]))[1][:2] == b"\xff\xd8"
+    assert b"/hls/s/b1/dvr/best.m3u8" in (await site.get(entry["manifest_url"]))[1]
+    status, body, headers = await site.get(entry["mp4_url"])
+    assert (status, int(headers["Content-Length"])) == (200, len(body))
+    tail = await site.get(entry["mp4_url"], Range=f"bytes={len(body) // 2}-")
+    assert (tail[0], tail[1]) == (206, body[len(body) // 2 :])
+    with av.open(io.BytesIO(body)) as container:
+        times = {"video": [], "audio": []}
+        for frame in container.decode(container.streams.video[0], container.streams.audio[0]):
+            times["video" if isinstance(frame, av.VideoFrame) else "audio"].append(frame.time)
+    assert 0 <= times["video"][0] < 0.2
+    assert times["video"][-1] == pytest.approx(times["audio"][-1], abs=0.3)
+    assert len(times["video"]) > 8 * 30
     await site.close()
     recorder.close()
 
