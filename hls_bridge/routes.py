@@ -39,7 +39,7 @@ def routes(origin: Origin) -> list[web.RouteDef]:
         web.get("/api/v1/streams/{stream_id}/dvr.m3u8", handlers.dvr),
         web.get("/hls/auth/{token}/{stream_id}", handlers.auth),
     ]
-    for prefix in ("/hls", "/hls/t/{token}", "/hls/{edge:p}"):
+    for prefix in ("/hls/t/{token}", "/hls/{edge:p}", "/hls"):
         base = prefix + "/{stream_id}"
         out += [
             web.get(base + "/manifest.m3u8", handlers.manifest),
