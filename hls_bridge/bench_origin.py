@@ -48,13 +48,18 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     """Returns the contract's keys; edge figures are null where no varnishd is installed."""
     with _origin_process() as (port, pid):
         print("straight from the origin", file=sys.stderr)
-        direct = asyncio.run(_play(port, args.viewers, args.seconds, [pid], port))
+        direct = asyncio.run(_play(port, args.viewers, args.seconds, pid, port))
+        reloads = asyncio.run(_play(port, args.viewers, args.seconds, pid, port, media=False))
         varnishd = shutil.which("varnishd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
         edge: dict[str, Any] | None = None
+        edge_reloads: dict[str, Any] | None = None
         if varnishd is not None:
             with _varnish(varnishd, port) as (edge_port, edge_pid):
                 print("through the edge", file=sys.stderr)
-                edge = asyncio.run(_play(edge_port, args.viewers, args.seconds, [edge_pid], port))
+                edge = asyncio.run(_play(edge_port, args.viewers, args.seconds, edge_pid, port))
+                edge_reloads = asyncio.run(
+                    _play(edge_port, args.viewers, args.seconds, edge_pid, port, media=False)
+                )
                 herd = asyncio.run(_herd(edge_port, args.herd, port))
         else:
             print("varnishd is missing (apt-get install varnish): no edge figures", file=sys.stderr)
@@ -64,6 +69,8 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         "edge_viewers_per_core": edge["viewers_per_core"] if edge else None,
         "herd_ms": herd["herd_ms"],
         "origin_requests_per_reload": herd["origin_requests_per_reload"],
+        "reload_viewers_per_core": reloads["viewers_per_core"],
+        "edge_reload_viewers_per_core": edge_reloads["viewers_per_core"] if edge_reloads else None,
         "hit_rate": edge["hit_rate"] if edge else None,
         "late_ms": {"origin": direct["late_ms"], "edge": edge["late_ms"] if edge else None},
     }
@@ -130,31 +137,34 @@ async def _state(port: int) -> dict[str, Any]:
     return state
 
 
-async def _play(port: int, viewers: int, seconds: float, pids: list[int], origin_port: int) -> dict[str, Any]:
-    """Viewers per core of the processes ``pids`` and their children."""
+async def _play(
+    port: int, viewers: int, seconds: float, pid: int, origin_port: int, *, media: bool = True
+) -> dict[str, Any]:
+    """Viewers per core of the process ``pid`` and its children; without ``media`` they only reload."""
     late: list[float] = []
     served = 0
 
     async def follow(track: str, until: float) -> None:
         nonlocal served
-        reloads, media = await _connect(port), await _connect(port)
+        reloads, parts = await _connect(port), await _connect(port)
         number = int((await _state(origin_port))["part"]) + 1
         while time.monotonic() < until:
             msn, part = divmod(number, 6)
             await reloads.get(f"/hls/s/b/{track}.m3u8?_HLS_msn={msn}&_HLS_part={part}&_HLS_skip=YES")
             late.append(time.monotonic())
-            await media.get(f"/hls/s/b/{track}/{msn}.{part}.m4s")
-            served += 2
+            if media:
+                await parts.get(f"/hls/s/b/{track}/{msn}.{part}.m4s")
+            served += 1 + media
             number += 1
         reloads.close()
-        media.close()
+        parts.close()
 
     before_state = await _state(origin_port)
-    before, began = sum(map(_cpu_of, pids)), time.monotonic()
+    before, began = _cpu_of(pid), time.monotonic()
     until = began + seconds
     await asyncio.gather(*(follow(t, until) for _ in range(viewers) for t in PART_BYTES))
     wall = time.monotonic() - began
-    cpu = sum(map(_cpu_of, pids)) - before
+    cpu = _cpu_of(pid) - before
     state = await _state(origin_port)
     requests = state["requests"] - before_state["requests"]
     return {

@@ -91,7 +91,7 @@ class Header:
     def lines(self) -> str:
         skip = f"CAN-SKIP-UNTIL={SKIP_UNTIL_S}.0"
         if self.part_target_us is None:
-            control = f"#EXT-X-SERVER-CONTROL:{skip},HOLD-BACK={HOLD_BACK_S}.0\n"
+            control = f"#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,{skip},HOLD-BACK={HOLD_BACK_S}.0\n"
         else:
             # Three part targets (RFC 8216bis 4.4.3.8), rounded up to a millisecond.
             hold_back = (3 * self.part_target_us + 999) // 1000 / 1000

@@ -99,6 +99,11 @@ class Recording:
     def roles(self) -> list[str]:
         return [name for name in ROLES if name in self._roles]
 
+    def current_track(self, role: str) -> str | None:
+        """The encoder's track that feeds a role in the newest epoch."""
+        epochs = [(epoch, track) for (epoch, track), name in self.tracks.items() if name == role]
+        return max(epochs)[1] if epochs else None
+
     def segments(self, role: str) -> list[SegmentRecord]:
         return self._roles[role].segments if role in self._roles else []
 

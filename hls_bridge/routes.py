@@ -132,11 +132,18 @@ class _Handlers:
     ) -> web.StreamResponse:
         archive, broadcast = self._origin.archive, self._origin.broadcast(target.stream_id)
         live = broadcast is not None and broadcast.session == session and not broadcast.live.ended
+        msn = _number(request, "_HLS_msn")
+        if msn == -1:
+            return problem(400, "bad-delivery-directive", "_HLS_msn is a decimal number")
+        recording = archive.recording(session) if archive else None
+        track = recording.current_track(name) if recording else None
+        if live and msn is not None and track is not None:
+            await self._origin.media_playlist(target.stream_id, session, track, msn, None, skip=False)
         rendered = archive.playlist(session, name, ended=not live, skip=_skip(request)) if archive else None
         if rendered is None:
             raise NotFound("there is no recording of this rendition")
         self._count(request, target)
-        return playlist(request, rendered, PLAIN)
+        return playlist(request, rendered, BLOCKED if msn is not None else PLAIN)
 
     async def _file(
         self, request: web.Request, target: _Target, session: str, track: str, file: str

@@ -243,6 +243,10 @@ async def test_ffmpeg_plays_live_dvr_and_replay(tmp_path: Path) -> None:
     assert (pictures > 120, samples > 4 * 48_000, sizes) == (True, True, {(640, 360)})
     dvr = (await site.get("/api/v1/streams/s/dvr.m3u8"))[1]
     assert b"/hls/s/b1/dvr/best.m3u8" in dvr
+    count = (await site.get("/hls/s/b1/dvr/best.m3u8"))[1].count(b"#EXTINF")
+    status, body, _ = await site.get(f"/hls/s/b1/dvr/best.m3u8?_HLS_msn={count}")
+    assert (status, body.count(b"#EXTINF")) == (200, count + 1)
+    assert (await site.get("/hls/s/b1/dvr/best.m3u8?_HLS_msn=999"))[0] == 400
     await bridge
     site.origin.end("s")
     await asyncio.to_thread(recorder.flush)
