@@ -93,7 +93,7 @@ class Ladder:
         behind = max(rung.behind for rung in self.rungs) if self._realtime else 0
         if behind > QUEUE_PICTURES:
             self._shed()
-        if not picture.begins_segment and (
+        if not self._cuts(picture) and (
             behind > 2 * QUEUE_PICTURES or (behind > QUEUE_PICTURES // 2 and self._is_odd(picture))
         ):
             return
@@ -120,6 +120,12 @@ class Ladder:
         if self.rungs:
             self.rungs[0].finish()
         self._collector.end()
+
+    @staticmethod
+    def _cuts(picture: Picture) -> bool:
+        """Whether a segment begins or (in some rung) ends with it: such a picture is never left out."""
+        ends = picture.slot is not None and picture.next_cut_slot is not None
+        return picture.begins_segment or (ends and (picture.slot or 0) + 2 >= (picture.next_cut_slot or 0))
 
     def _is_odd(self, picture: Picture) -> bool:
         # Half the rate first: holes of one picture don't split a player's buffer, longer ones do.

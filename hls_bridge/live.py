@@ -237,7 +237,10 @@ class Live:
         segment = track.segments[-1] if track.segments else None
         if segment is None or segment.msn != msn:
             if segment is not None and not segment.closed:
-                segment.close()
+                # No part said that it was the last, for example because an encoder failed in between.
+                self._close(track)
+                if track.source == part.track and (part.track, segment.msn) in self._starts:
+                    self._finish_data(part.track, segment.msn)
             segment = self._open_segment(track, msn)
         uri = f"{part.track}/{msn}.{part.index}.m4s"
         segment.parts.append(ListedPart(uri, part.duration_us, part.independent))

@@ -59,7 +59,6 @@ class PartCutter:
     def __init__(self, target: int) -> None:
         self._target = target
         self._open: list[Sample] = []
-        self._length = 0
         self._held: Sample | None = None
         self._segment = 0
         self._index = 0
@@ -95,17 +94,17 @@ class PartCutter:
 
     def _add(self, sample: Sample, out: list[CutPart]) -> None:
         assert sample.duration is not None
-        if self._open and self._length + sample.duration > self._target:
+        end = sample.pts + sample.duration
+        if self._open and end - self._open[0].pts > self._target:
             out.append(self._close(last=False))
         self._open.append(sample)
-        self._length += sample.duration
         # The next sample lasts as long as this one, as far as one knows: if it no longer fits, go now.
-        if sample.ends_segment or self._length + sample.duration > self._target:
+        if sample.ends_segment or end + sample.duration - self._open[0].pts > self._target:
             out.append(self._close(last=sample.ends_segment))
 
     def _close(self, *, last: bool) -> CutPart:
         part = CutPart(tuple(self._open), self._segment, self._index, last)
-        self._open, self._length = [], 0
+        self._open = []
         self._index += 1
         if last:
             self._segment += 1

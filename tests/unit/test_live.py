@@ -222,6 +222,16 @@ def test_the_end() -> None:
     assert d.closed[0].data == b"0123"
 
 
+def test_a_segment_that_nobody_closed() -> None:
+    d = Driver()
+    d.epoch(V)
+    d.parts(V, 0, range(4))
+    d.parts(V, 1, range(1))
+    assert d.live.segment("720p30", 0) == b"0123"
+    assert [c.listed.msn for c in d.closed] == [0]
+    assert d.live.tracks["720p30"].last == (1, 0)
+
+
 def test_memory_is_bounded() -> None:
     d = Driver()
     d.epoch(V)

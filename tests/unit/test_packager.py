@@ -181,3 +181,19 @@ def test_pacer_repeats_drops_and_fills() -> None:
     assert len(pacer.tick(10_000_000)) == 290
     assert pacer.push("late", 5_000_000) == []
     assert [p.picture for p in pacer.tick(10_040_000)] == ["late"]
+
+
+def test_left_out_pictures_make_no_part_longer() -> None:
+    """An overloaded machine leaves out every second picture, or all of a stretch."""
+    cutter = PartCutter(30_000)
+    cuts = []
+    for slot in range(120):
+        if slot % 60 and (slot % 2 or 70 < slot < 95):
+            continue
+        cuts += cutter.push(
+            Sample(av.Packet(b"x"), slot * 3000, slot % 60 == 0, slot % 60 == 0, 3000, slot == 58)
+        )
+    for cut in cuts:
+        first, last = cut.samples[0], cut.samples[-1]
+        assert last.pts + 3000 - first.pts <= 30_000
+    assert [cut.segment for cut in cuts].count(0) >= 6
