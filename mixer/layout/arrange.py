@@ -14,6 +14,7 @@ __all__ = ["arrange", "check_layout"]
 GAP = 0.01
 RADIUS = 0.012
 BORDER = 0.004
+SPEAKING, RIM = "#3b82f6", "#e5e7eb"
 # Picture-in-picture insets: a quarter of the width is the broadcasters' habit.
 INSET_WIDTH = 0.24
 
@@ -83,12 +84,13 @@ def _styled(tile: Tile, names: dict[str, str], speaker: str | None, height: int,
         "contain" if tile.subject.source == "screen" else "cover",
         tile.radius if alone or tile.radius else height * RADIUS if tile.rect.h < height else 0.0,
         max(2.0, round(height * BORDER)) if speaking or tile.border else 0.0,
+        border_colour=SPEAKING if speaking else RIM,
         label=None if alone else name,
     )
 
 
 def _grid(subjects: Sequence[Subject], width: int, height: int) -> list[Tile]:
-    """As many columns as give the largest 16:9 pictures; the last row is centred."""
+    """As many columns as give the largest 16:9 pictures, wide rather than tall; the last row is centred."""
     count = len(subjects)
     if count == 0:
         return []
@@ -99,7 +101,7 @@ def _grid(subjects: Sequence[Subject], width: int, height: int) -> list[Tile]:
         cell_w, cell_h = width / columns, height / math.ceil(count / columns)
         return min(cell_w, cell_h * 16 / 9)
 
-    columns = max(range(1, count + 1), key=lambda candidate: (usable(candidate), -candidate))
+    columns = max(range(1, count + 1), key=lambda candidate: (round(usable(candidate)), candidate))
     rows = math.ceil(count / columns)
     gap = height * GAP
     cell_w, cell_h = width / columns, height / rows
