@@ -39,12 +39,10 @@ class Assets:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error", Image.DecompressionBombWarning)
-                image = Image.open(io.BytesIO(data), formats=FORMATS)
-                if image.width * image.height > MAX_PIXELS:
-                    raise AssetError(
-                        f"the image is {image.width} x {image.height}; give at most 16 megapixels"
-                    )
-                image = ImageOps.exif_transpose(image).convert("RGBA")
+                file = Image.open(io.BytesIO(data), formats=FORMATS)
+                if file.width * file.height > MAX_PIXELS:
+                    raise AssetError(f"the image is {file.width} x {file.height}; give at most 16 megapixels")
+                image = ImageOps.exif_transpose(file).convert("RGBA")
         # Pillow's decoders raise whatever their format module likes for damaged files.
         except (
             OSError,
@@ -62,7 +60,7 @@ class Assets:
         self._images[asset_id] = image
         for made in (self._backgrounds, self._logos):
             for key in [key for key in made if key[0] == asset_id]:
-                del made[key]  # type: ignore[attr-defined]
+                del made[key]
 
     def __contains__(self, asset_id: str) -> bool:
         return asset_id in self._images

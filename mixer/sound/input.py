@@ -37,6 +37,7 @@ class SoundInput:
         self._inbox: deque[tuple[TrackClock, int, bytes]] = deque(maxlen=500)
         self._unwrap = Unwrapper(32)
         self._last: tuple[int, int] | None = None
+        self._sequence: int | None = None
         self._buffer = SoundBuffer()
         self._reading: TrackClock | None = None
         self._playhead = Playhead()
@@ -54,7 +55,7 @@ class SoundInput:
         """Sequence numbers and timestamps start anew (a new generation of the tap)."""
         if self._track is not None:
             self._sync.remove(self._track)
-        self._track, self._last, self._unwrap = None, None, Unwrapper(32)
+        self._track, self._last, self._sequence, self._unwrap = None, None, None, Unwrapper(32)
 
     def push(self, packets: Sequence[RtpPacket], report: SenderReport | None) -> None:
         """Take Opus packets of one source in order of arrival, and its newest sender report."""
@@ -69,7 +70,11 @@ class SoundInput:
                     rtp_time = self._unwrap(packet.timestamp)
             if self._track is None:
                 self._track = self._sync.add_sound(RATE)
+            if self._sequence is not None:
+                ahead = (packet.sequence - self._sequence + 0x8000) % 0x10000 - 0x8000
+                self._track.count_lost(min(ahead - 1, 10) if ahead > 0 else -1)
             if self._last is None or rtp_time > self._last[0]:
+                self._sequence = packet.sequence
                 self._last = rtp_time, packet.arrival_us
             self._track.observe(rtp_time, packet.arrival_us)
             self._inbox.append((self._track, rtp_time, packet.payload))

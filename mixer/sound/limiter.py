@@ -40,7 +40,7 @@ def true_peaks(signal: Samples) -> npt.NDArray[np.float32]:
     """(n - 11,) largest magnitude over both channels, four times oversampled, around each sample."""
     windows = np.lib.stride_tricks.sliding_window_view(signal, _TAPS, axis=0)
     oversampled = windows.reshape(-1, _TAPS) @ _PHASES.T
-    return np.abs(oversampled).reshape(len(windows), -1).max(axis=1)
+    return np.asarray(np.abs(oversampled).reshape(len(windows), -1).max(axis=1))
 
 
 class Limiter:

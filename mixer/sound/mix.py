@@ -17,7 +17,7 @@ __all__ = ["SoundMix"]
 Reader = Callable[[int], Samples | None]
 """Gives the 10 ms presented from a local time on, (480, 2), or None while there is nothing."""
 
-_RAMP = (np.arange(1, BLOCK + 1, dtype=np.float32) / BLOCK)[:, None]
+_RAMP: Samples = (np.arange(1, BLOCK + 1, dtype=np.float32) / np.float32(BLOCK))[:, None]
 
 
 class _Channel:
@@ -44,9 +44,9 @@ class _Channel:
         if wanted == self._applied == 0.0:
             return None
         # Every change of gain is a ramp over the block: nothing ever clicks.
-        gain = self._applied + (wanted - self._applied) * _RAMP
+        gain = np.float32(self._applied) + np.float32(wanted - self._applied) * _RAMP
         self._applied = wanted
-        return block * gain
+        return np.asarray(block * gain, np.float32)
 
 
 class SoundMix:

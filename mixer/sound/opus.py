@@ -54,6 +54,12 @@ def _library() -> tuple[FFI, Any]:
     raise OpusMissing("libopus was not found; install it (Debian and Ubuntu: apt install libopus0)")
 
 
+def _reason(code: int) -> str:
+    ffi, lib = _library()
+    text = ffi.string(lib.opus_strerror(code))
+    return text if isinstance(text, str) else text.decode()
+
+
 def packet_samples(packet: bytes) -> int:
     """Duration of a packet in samples at 48 kHz. Raises OpusError for what is no Opus packet."""
     ffi, lib = _library()
@@ -71,7 +77,7 @@ class OpusDecoder:
         error = self._ffi.new("int *")
         decoder = self._lib.opus_decoder_create(RATE, 2, error)
         if error[0]:
-            raise OpusError(self._ffi.string(self._lib.opus_strerror(error[0])).decode())
+            raise OpusError(_reason(error[0]))
         self._decoder = self._ffi.gc(decoder, self._lib.opus_decoder_destroy)
 
     def decode(self, packet: bytes) -> Samples:
@@ -96,7 +102,7 @@ class OpusDecoder:
         out = self._ffi.cast("float *", pcm.ctypes.data)
         count = self._lib.opus_decode_float(self._decoder, data, length, out, size, int(fec))
         if count < 0:
-            raise OpusError(self._ffi.string(self._lib.opus_strerror(count)).decode())
+            raise OpusError(_reason(count))
         return pcm[:count]
 
 

@@ -32,7 +32,7 @@ def _polynomials() -> npt.NDArray[np.float32]:
     window = np.i0(BETA * np.sqrt(np.clip(1 - (distance / (TAPS / 2)) ** 2, 0, 1))) / np.i0(BETA)
     taps = np.sinc(distance) * window
     taps /= taps.sum(axis=1, keepdims=True)
-    return np.polynomial.polynomial.polyfit(fractions, taps, DEGREE).T.astype(np.float32)
+    return np.asarray(np.polynomial.polynomial.polyfit(fractions, taps, DEGREE).T, np.float32)
 
 
 def interpolate(window: Samples, start: int, position: float, step: float, count: int) -> Samples:
@@ -50,4 +50,4 @@ def interpolate(window: Samples, start: int, position: float, step: float, count
     neighbours = np.lib.stride_tricks.sliding_window_view(window, TAPS, axis=0)[first]
     branches = neighbours.reshape(-1, TAPS) @ _polynomials()
     powers = fraction[:, None] ** np.arange(DEGREE + 1, dtype=np.float32)
-    return np.einsum("ncp,np->nc", branches.reshape(count, -1, DEGREE + 1), powers, dtype=np.float32)
+    return np.asarray(np.einsum("ncp,np->nc", branches.reshape(count, -1, DEGREE + 1), powers))
