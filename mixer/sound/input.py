@@ -10,19 +10,25 @@ import numpy as np
 
 from mixer.sound import BLOCK, RATE
 from mixer.sound.buffer import SoundBuffer, SoundCounters
-from mixer.sound.opus import Samples
+from mixer.sound.opus import OpusDecoder, Samples
 from mixer.sound.playhead import Playhead
 from mixer.sound.resample import AFTER, BEFORE, interpolate
 from mixer.sync import HostSync, TrackClock
 from sfu.depacketize.unwrap import Unwrapper
 from sfu.media import RtpPacket, SenderReport
 
-__all__ = ["SoundInput"]
+__all__ = ["SoundInput", "warm_up"]
 
 # RTP times that leap by more against arrivals are a restart of the source, not jitter.
 RESTART_US = 2_000_000
 
 _FADE_OUT = np.linspace(1, 0, BLOCK, dtype=np.float32)[:, None]
+
+
+def warm_up() -> None:
+    """Do now what would stall the first block: load libopus, make the filters. Raises OpusMissing."""
+    OpusDecoder()
+    interpolate(np.zeros((2 * BLOCK, 2), np.float32), 0, float(BEFORE), 1.0, BLOCK)
 
 
 class SoundInput:

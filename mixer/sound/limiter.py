@@ -29,7 +29,7 @@ _PHASES = np.array([
     [-0.0083007812500, 0.0148925781250, -0.0266113281250, 0.0476074218750, -0.1022949218750, 0.9721679687500,
      0.1373291015625, -0.0594482421875, 0.0332031250000, -0.0196533203125, 0.0109863281250, 0.0017089843750],
 ], np.float32)  # fmt: skip
-_TAPS = _PHASES.shape[1]
+_TAPS = int(_PHASES.shape[1])
 # A peak between samples shows in the taps' middle, 6 samples after it came in.
 _PEAK_DELAY = _TAPS // 2
 DELAY = LOOKAHEAD + _PEAK_DELAY
