@@ -16,7 +16,16 @@ from av.video.frame import PictureType
 from mixer.sound import RATE
 from mixer.sound.opus import Samples
 
-__all__ = ["ENCODERS", "OPUS_LOOKAHEAD", "EncodedPicture", "NoVideoEncoder", "OpusEncoder", "VideoEncoder"]
+__all__ = [
+    "ENCODERS",
+    "KEYFRAME_S",
+    "OPUS_LOOKAHEAD",
+    "VIDEO_RATE",
+    "EncodedPicture",
+    "NoVideoEncoder",
+    "OpusEncoder",
+    "VideoEncoder",
+]
 
 ENCODERS = ("h264_nvenc", "h264_qsv", "libx264")
 VIDEO_RATE = 90_000

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 
 from mixer.composite import Compositor, Picture
-from mixer.encode import EncodedPicture, VideoEncoder
+from mixer.encode import KEYFRAME_S, VIDEO_RATE, EncodedPicture, VideoEncoder
 from mixer.messages import MixerConfig
 from mixer.stage import Stage
 from sfu.media import RtpPacket
@@ -16,7 +16,6 @@ from sfu.packetize import H264Packetizer
 __all__ = ["FULL", "HALF", "PictureOutput", "SteadyClock", "run_pictures"]
 
 FULL, HALF = "h", "l"
-VIDEO_RATE = 90_000
 # Each request costs a large frame to everybody; one in half a second repairs soon enough.
 KEYFRAME_SPACING_US = 500_000
 
@@ -57,9 +56,17 @@ class _Encoding:
         self.packetizer = H264Packetizer()
         self.keyframe_wanted = False
         self._last_forced_us: int | None = None
+        self._slot: int | None = None
 
-    def take_request(self, now_us: int) -> bool:
-        """True if a keyframe is to be forced now."""
+    def take_request(self, rtp_time: int, now_us: int) -> bool:
+        """True if the picture of ``rtp_time`` is to be a keyframe: every two seconds, and when asked for.
+
+        All encodings share the schedule, so that a viewer can change between them at any of these.
+        """
+        slot = rtp_time // (KEYFRAME_S * VIDEO_RATE)
+        if slot != self._slot:
+            self._slot, self.keyframe_wanted, self._last_forced_us = slot, False, now_us
+            return True
         recent = self._last_forced_us is not None and now_us - self._last_forced_us < KEYFRAME_SPACING_US
         if not self.keyframe_wanted or recent:
             return False
@@ -120,7 +127,7 @@ class PictureOutput:
         """Encode and packetise one picture."""
         encoding = self._encodings[rid]
         frame = self._compositor.frame(picture)
-        keyframe = encoding.take_request(now_us)
+        keyframe = encoding.take_request(rtp_time, now_us)
         return encoding.packets(encoding.encoder.encode(frame, rtp_time, keyframe=keyframe))
 
 

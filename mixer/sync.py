@@ -36,12 +36,12 @@ def ntp_us(ntp: int) -> float:
 class TrackClock:
     """Local presentation times of one track, before the common delay."""
 
-    def __init__(self, host: HostSync, clock_rate: int, lead_us: int) -> None:
+    def __init__(self, host: HostSync, clock_rate: int, lead_us: int, lateness: LatenessEstimate) -> None:
         self._host = host
         self._us_per_tick = 1e6 / clock_rate
         self._lead_us = lead_us
         self._own = ClockEstimate()
-        self._lateness = LatenessEstimate()
+        self._lateness = lateness
         self._loss = 0.0
         self._lossy = False
         self._last_rtp: int | None = None
@@ -135,10 +135,11 @@ class HostSync:
         self._at_us = 0
 
     def add_sound(self, clock_rate: int = 48_000) -> TrackClock:
-        return self._add(clock_rate, SOUND_LEAD_US)
+        return self._add(TrackClock(self, clock_rate, SOUND_LEAD_US, LatenessEstimate()))
 
     def add_video(self, clock_rate: int = 90_000) -> TrackClock:
-        return self._add(clock_rate, 0)
+        # A late picture is only held: 95 % over 5 s of 30 fps, so that one stall is soon forgotten.
+        return self._add(TrackClock(self, clock_rate, 0, LatenessEstimate(0.95, 150)))
 
     def remove(self, track: TrackClock) -> None:
         with self.lock:
@@ -164,8 +165,7 @@ class HostSync:
             self._at_us = max(now_us, self._at_us)
             return self._delay_us
 
-    def _add(self, clock_rate: int, lead_us: int) -> TrackClock:
-        track = TrackClock(self, clock_rate, lead_us)
+    def _add(self, track: TrackClock) -> TrackClock:
         with self.lock:
             self._tracks.append(track)
         return track
