@@ -54,11 +54,15 @@ class CudaCompositor:
     def compose(self, scenes: Sequence[Scene]) -> list[Picture]:
         if not scenes:
             return []
-        local = [self._localised(scene) for scene in scenes]
-        outputs = [self._blank(scene.width, scene.height) for scene in local]
-        plan = self._planner.plan(local, [(picture.y, picture.owner) for picture in outputs])
+        plan, outputs = self.plan(scenes)
         self.launch(plan, self.load(plan))
         return outputs
+
+    def plan(self, scenes: Sequence[Scene]) -> tuple[Plan, list[Picture]]:
+        """Upload what is not on the device yet; gives the plan and the pictures it will draw into."""
+        local = [self._localised(scene) for scene in scenes]
+        outputs = [self._blank(scene.width, scene.height) for scene in local]
+        return self._planner.plan(local, [(picture.y, picture.owner) for picture in outputs]), outputs
 
     def load(self, plan: Plan) -> tuple[Any, ...]:
         """Copy a plan's tables to the device; gives the kernel's arguments."""

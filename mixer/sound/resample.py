@@ -42,12 +42,21 @@ def interpolate(window: Samples, start: int, position: float, step: float, count
     samples before the first position to AFTER samples after the last. Raises ValueError otherwise.
     """
     relative = (position - start) + np.arange(count) * step
-    whole = np.floor(relative).astype(np.intp)
+    whole = np.floor(relative)
     fraction = (relative - whole).astype(np.float32)
-    first = whole - BEFORE
+    first = whole.astype(np.intp) - BEFORE
     if count and (first[0] < 0 or first[-1] + TAPS > len(window)):
         raise ValueError("the window does not cover the positions asked for")
-    neighbours = np.lib.stride_tricks.sliding_window_view(window, TAPS, axis=0)[first]
+    # Every sample with its 23 followers, as a view: (n - 23, 2, TAPS).
+    window = np.ascontiguousarray(window, np.float32)
+    views = np.ndarray((len(window) - TAPS + 1, 2, TAPS), np.float32, window, strides=(8, 4, 8))
+    slips = first[-1] - first[0] != count - 1
+    neighbours = views[first] if slips else views[first[0] : first[-1] + 1]
     branches = neighbours.reshape(-1, TAPS) @ _polynomials()
-    powers = fraction[:, None] ** np.arange(DEGREE + 1, dtype=np.float32)
-    return np.asarray(np.einsum("ncp,np->nc", branches.reshape(count, -1, DEGREE + 1), powers))
+    terms = branches.reshape(count, 2, DEGREE + 1)
+    out = terms[:, :, DEGREE] * fraction[:, None]
+    for power in range(DEGREE - 1, 0, -1):
+        out += terms[:, :, power]
+        out *= fraction[:, None]
+    out += terms[:, :, 0]
+    return out
