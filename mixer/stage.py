@@ -7,6 +7,7 @@ from threading import Lock
 
 from mixer.assets import Assets
 from mixer.composite import Picture, Scene
+from mixer.decode import DeviceDecoding
 from mixer.layout import Animator, Host, LayoutSpec, Subject, arrange, check_layout
 from mixer.messages import SetHost, SetLevel
 from mixer.staging import stage_scene
@@ -23,8 +24,9 @@ class HostState:
     camera wait.
     """
 
-    def __init__(self, about: SetHost) -> None:
+    def __init__(self, about: SetHost, device: DeviceDecoding | None = None) -> None:
         self.about = about
+        self._device = device
         self.sync = HostSync()
         self.screen_sync = HostSync()
         self.videos: dict[Subject, VideoInput] = {}
@@ -43,7 +45,7 @@ class HostState:
     def video(self, subject: Subject) -> VideoInput:
         if subject not in self.videos:
             sync = self.sync if subject.source == "camera" else self.screen_sync
-            self.videos[subject] = VideoInput(sync)
+            self.videos[subject] = VideoInput(sync, self._device)
         return self.videos[subject]
 
     def drop_video(self, subject: Subject) -> None:
@@ -58,7 +60,9 @@ class Stage:
     Changed by the event loop's thread, drawn by the compositor's.
     """
 
-    def __init__(self, width: int, height: int) -> None:
+    def __init__(self, width: int, height: int, device: DeviceDecoding | None = None) -> None:
+        """``device`` decodes pictures, if there is one; else the CPU does."""
+        self._device = device
         self.assets = Assets()
         self._lock = Lock()
         self._size = (width, height)
@@ -77,7 +81,7 @@ class Stage:
         with self._lock:
             state = self._hosts.get(about.participant_id)
             if state is None:
-                state = self._hosts[about.participant_id] = HostState(about)
+                state = self._hosts[about.participant_id] = HostState(about, self._device)
             state.about = about
         self._arrange(now_us)
         return state

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from threading import Lock
 
 from mixer.composite.picture import Picture
-from mixer.decode import Decoded, VideoDecoder
+from mixer.decode import Decoded, DeviceDecoding, VideoDecoder
 from mixer.sync import HostSync, TrackClock
 from sfu.depacketize import AccessUnit, Depacketizer, depacketizer
 from sfu.media import TapBatch
@@ -33,8 +33,9 @@ class VideoInput:
     """Three steps, since the middle one is heavy: ``units`` and ``add`` on the event loop's thread,
     `decode` anywhere, ``at`` on the compositor's thread."""
 
-    def __init__(self, sync: HostSync) -> None:
+    def __init__(self, sync: HostSync, device: DeviceDecoding | None = None) -> None:
         self._sync = sync
+        self._device = device
         self._lock = Lock()
         self._queue: deque[tuple[TrackClock, int, Picture]] = deque()
         self._shown: Picture | None = None
@@ -58,7 +59,7 @@ class VideoInput:
         ):
             self._depacketizer = depacketizer(batch.codec)
             if batch.codec.name != self._codec or self._decoder is None:
-                self._decoder = VideoDecoder(batch.codec)
+                self._decoder = VideoDecoder(batch.codec, self._device)
             self._generation, self._codec = batch.generation, batch.codec.name
             self._restart()
         units = self._depacketizer.push(batch.packets, now_us)

@@ -77,9 +77,9 @@ async def main(
     # Decoding threads hold the GIL for whole milliseconds otherwise, which is much for a 10 ms block.
     sys.setswitchinterval(0.001)
     warm_up()
-    stage = Stage(config.width, config.height)
-    mix = SoundMix()
     compositor = compositor or open_compositor(config.compositor)
+    stage = Stage(config.width, config.height, compositor.decoding)
+    mix = SoundMix()
     pictures = PictureOutput(config, stage, compositor)
     sound = SoundOutput(mix)
     encodings = (

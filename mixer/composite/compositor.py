@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import av
 
 from mixer.composite.picture import Picture
 from mixer.composite.scene import Scene
+
+if TYPE_CHECKING:
+    from mixer.decode import DeviceDecoding
 
 __all__ = ["Compositor", "CompositorUnavailable", "open_compositor"]
 
@@ -22,6 +25,11 @@ class Compositor(Protocol):
 
     @property
     def name(self) -> Literal["cpu", "cuda"]: ...
+
+    @property
+    def decoding(self) -> DeviceDecoding | None:
+        """How to decode so that pictures are already where this compositor reads; None: on the CPU."""
+        ...
 
     def compose(self, scenes: Sequence[Scene]) -> list[Picture]:
         """Draw each scene into a new picture, where the compositor keeps pictures (see ``upload``)."""

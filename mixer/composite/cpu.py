@@ -78,6 +78,7 @@ class CpuCompositor:
     """See `mixer.composite.compositor.Compositor`. A picture painted again unchanged is not scaled again."""
 
     name: Literal["cpu", "cuda"] = "cpu"
+    decoding = None
 
     def __init__(self) -> None:
         self._scalers: dict[tuple[int, int, int, int, int], VideoReformatter] = {}

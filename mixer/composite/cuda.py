@@ -11,12 +11,14 @@ from weakref import WeakKeyDictionary
 
 import av
 import numpy as np
+from av.codec.hwaccel import HWAccel
 
 from mixer.composite.colour import BLACK
 from mixer.composite.compositor import CompositorUnavailable
 from mixer.composite.picture import Picture, plane_rows
 from mixer.composite.plan import BLOCK, KERNEL, Plan, Planner, kernel_source
 from mixer.composite.scene import Bitmap, Box, Op, Paint, Scene, Stamp
+from mixer.decode import limited_picture
 
 __all__ = ["CudaCompositor"]
 
@@ -35,6 +37,20 @@ def _cupy() -> Any:
     return cupy
 
 
+class _Exported:
+    """A plane of a device frame, for ``from_dlpack``: gives the capsule without asking for a stream."""
+
+    def __init__(self, plane: Any) -> None:
+        self._plane = plane
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        device: tuple[int, int] = self._plane.__dlpack_device__()
+        return device
+
+    def __dlpack__(self, **_: Any) -> Any:
+        return self._plane.__dlpack__()
+
+
 class CudaCompositor:
     """See `mixer.composite.compositor.Compositor`. Raises CompositorUnavailable without CuPy or device.
 
@@ -49,6 +65,7 @@ class CudaCompositor:
         self._kernel = self._cp.RawKernel(kernel_source(), KERNEL, options=("--std=c++14",))
         self._planner = Planner(lambda array: int(array.data.ptr))
         self._pictures: WeakKeyDictionary[Picture, Picture] = WeakKeyDictionary()
+        self._drawing: list[Scene] = []
         self._bitmaps: WeakKeyDictionary[Bitmap, Bitmap] = WeakKeyDictionary()
 
     def compose(self, scenes: Sequence[Scene]) -> list[Picture]:
@@ -56,7 +73,32 @@ class CudaCompositor:
             return []
         plan, outputs = self.plan(scenes)
         self.launch(plan, self.load(plan))
+        # Decoded frames go back to their decoder when they are dropped, so they are kept while the
+        # kernel may still read them: until the next call, before which `frame` has waited for it.
+        self._drawing = list(scenes)
         return outputs
+
+    @property
+    def decoding(self) -> CudaCompositor:
+        return self
+
+    def hwaccel(self) -> HWAccel:
+        """NVDEC in the primary context, which is CuPy's too; falls back to the CPU for odd formats."""
+        return HWAccel("cuda", allow_software_fallback=True, is_hw_owned=True)
+
+    def picture(self, frame: av.VideoFrame) -> Picture:
+        """See `mixer.decode.DeviceDecoding`."""
+        if frame.format.name != "cuda":
+            return limited_picture(frame)
+        if frame.sw_format is None or frame.sw_format.name != "nv12":
+            return limited_picture(frame.reformat(format="yuv420p", threads=1))
+        # PyAV refuses the stream that CuPy would pass, and asks for this instead.
+        self._cp.cuda.runtime.deviceSynchronize()
+        luma = self._cp.from_dlpack(_Exported(frame.planes[0]))
+        chroma = self._cp.from_dlpack(_Exported(frame.planes[1]))
+        height, width = frame.height // 2 * 2, frame.width // 2 * 2
+        half = chroma[: height // 2, : width // 2]
+        return Picture(luma[:height, :width], half[:, :, 0], half[:, :, 1], frame)
 
     def plan(self, scenes: Sequence[Scene]) -> tuple[Plan, list[Picture]]:
         """Upload what is not on the device yet; gives the plan and the pictures it will draw into."""

@@ -59,4 +59,4 @@ def interpolate(window: Samples, start: int, position: float, step: float, count
         out += terms[:, :, power]
         out *= fraction[:, None]
     out += terms[:, :, 0]
-    return out
+    return np.asarray(out)

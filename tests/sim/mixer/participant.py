@@ -53,7 +53,7 @@ class Host:
     flash: bool = False
     """White instead of grey, and the tone, only in the first 100 ms of each second."""
 
-    def video(self) -> list[tuple[int, list[RtpPacket]]]:
+    def video(self) -> Media:
         encoder = VideoEncoder(self.size, 30, 500_000, names=("libx264",), preset="ultrafast", threads=1)
         packetizer, out = H264Packetizer(65_530), []
         for n in range(int(self.seconds * 30)):
@@ -66,7 +66,7 @@ class Host:
                 out.append((n * 1_000_000 // 30, packetizer.packetize(unit.data, 2**32 - 90_000 + n * 3000)))
         return out
 
-    def sound(self) -> list[tuple[int, list[RtpPacket]]]:
+    def sound(self) -> Media:
         signal = sine(self.hz, self.seconds)
         if self.flash:
             # The encoder's 6.5 ms look-ahead is taken off, as a browser's capture time does.
@@ -79,10 +79,12 @@ class Host:
         ]
 
 
+Media = list[tuple[int, list[RtpPacket]]]
+"""(microseconds after the start, packets) of each frame."""
+
+
 class LoopTap:
-    def __init__(
-        self, host: Host, kind: Kind, media: list[tuple[int, list[RtpPacket]]], start_us: int
-    ) -> None:
+    def __init__(self, host: Host, kind: Kind, media: Media, start_us: int) -> None:
         self._host, self._kind, self._media, self._start_us = host, kind, media, start_us
         self._codec = Codec("H264", 90_000) if kind == "video" else Codec("opus", 48_000, 2)
         self.keyframes_wanted = 0

@@ -27,8 +27,8 @@ from mixer.messages import (
 from mixer.sound.opus import OpusDecoder
 from mixer.worker import main
 from sfu.depacketize import depacketizer
-from sfu.media import RtpPacket, Source
-from tests.sim.mixer.participant import Host, Path, RecordedInjector, Room
+from sfu.media import ParticipantClosed, RtpPacket, Source
+from tests.sim.mixer.participant import Host, LoopTap, Path, RecordedInjector, Room
 
 CONFIG = MixerConfig(
     640, 360, 30, bitrate_bps=800_000, compositor="cpu", encoders=("libx264",), preset="ultrafast"
@@ -197,28 +197,12 @@ async def test_8k_pictures_are_refused_before_decoding_and_the_show_goes_on() ->
     assert np.ptp(full[-5][1][100:260, 60:260]) > 100  # the card with the initials
 
 
-async def test_lip_sync_by_sender_reports_within_40_ms() -> None:
-    host = Host(30, 1000, Path(jitter_ms=8, drift_ppm=100), flash=True, seconds=9)
-    room = Room([host])
-    await run(room, [(0.0, about(0))], 8.0)
-    video, audio = room.published
+async def test_the_end_of_the_participant_ends_the_mixer() -> None:
+    class Closing(Room):
+        async def tap(self, source: Source, *, encoding: str = "auto", queue_packets: int = 4096) -> LoopTap:
+            raise ParticipantClosed("the stream has ended")
 
-    def wall(injector: RecordedInjector, rid: str, rtp: float, rate: int) -> float:
-        report = injector.reports[rid][-1]
-        return report.ntp / 2**32 + (rtp - report.rtp_time) / rate
-
-    flashes = []
-    previous = False
-    for rtp, luma in pictures(video, "h"):
-        white = luma[150:250, 100:500].mean() > 150
-        if white and not previous:
-            flashes.append(wall(video, "h", rtp, 90_000))
-        previous = white
-    heard = np.abs(sound(audio))
-    loud = heard > 0.25 * heard.max()
-    quiet_before = np.convolve(loud, np.ones(9600), "full")[: len(loud)] - loud
-    clicks = [wall(audio, "", at, 48_000) for at in np.nonzero(loud & (quiet_before < 0.5))[0]]
-    offsets = [min((click - flash for click in clicks), key=abs) for flash in flashes[2:]]
-    assert len(offsets) >= 4
-    assert abs(np.median(offsets)) < 0.040
-    assert max(abs(offset) for offset in offsets) < 0.060
+    room = Closing([Host(60, 500, seconds=1)])
+    with pytest.raises(ParticipantClosed, match="the stream has ended"):
+        await run(room, [(0.0, about(0))], 5.0)
+    assert all(injector.closed for injector in room.published)

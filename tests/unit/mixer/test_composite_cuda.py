@@ -15,9 +15,13 @@ from mixer.composite import Box, CompositorUnavailable, Fill, Paint, Picture, Sc
 from mixer.composite.colour import Yuv
 from mixer.composite.cpu import CpuCompositor
 from mixer.composite.cuda import CudaCompositor
-from mixer.composite.picture import picture_of
+from mixer.composite.picture import frame_of, picture_of
 from mixer.composite.plan import BIN_H, BIN_W, BLOCK, OP, PROGRAM, Plan, Planner, kernel_source
 from mixer.composite.reference import compose_exactly, psnr_db
+from mixer.decode import VideoDecoder
+from mixer.encode import VideoEncoder
+from sfu.depacketize import AccessUnit
+from sfu.media import Codec
 from tests.unit.mixer.scenes import natural, scenes
 
 COMPILER = shutil.which("g++") or shutil.which("clang++")
@@ -135,6 +139,26 @@ def test_golden_on_the_device(cuda: CudaCompositor, name: str) -> None:
     exact = compose_exactly(scene)
     frame = cuda.frame(picture)
     assert psnr_db(picture_of(frame), exact) >= 45
+
+
+def test_decoded_frames_stay_on_the_device_and_draw_the_same(cuda: CudaCompositor) -> None:
+    encoder = VideoEncoder((640, 360), 30, 1_000_000, names=("libx264",), threads=1)
+    units = [
+        AccessUnit(unit.data, unit.rtp_time, unit.keyframe, 0, False, 640, 360)
+        for n in range(6)
+        for unit in encoder.encode(frame_of(natural(640, 360, n)), n * 3000)
+    ]
+    h264 = Codec("H264", 90_000)
+    on_cpu = VideoDecoder(h264).decode(units, 0).pictures
+    on_device = VideoDecoder(h264, cuda).decode(units, 0).pictures
+    assert len(on_cpu) >= 5
+    for (_, one), (_, other) in zip(on_cpu, on_device, strict=False):
+        whole = Box(0, 0, 640, 360)
+        scene = [Scene(640, 360, Yuv(0, 0, 0), (Paint(whole, picture, whole),)) for picture in (one, other)]
+        first, second = (picture_of(cuda.frame(picture)) for picture in cuda.compose(scene))
+        assert (first.y == second.y).all()
+        assert (first.u == second.u).all()
+        assert (first.v == second.v).all()
 
 
 def test_batch_and_halve_on_the_device(cuda: CudaCompositor) -> None:

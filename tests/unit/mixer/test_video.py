@@ -165,7 +165,7 @@ def test_encodings_not_seen_yet_are_guessed() -> None:
 
 
 def test_no_encoder_says_what_each_said() -> None:
-    with pytest.raises(NoVideoEncoder, match="h264_nvenc: .*libx264_missing: "):
+    with pytest.raises(NoVideoEncoder, match=r"h264_nvenc: .*libx264_missing: "):
         VideoEncoder((640, 360), 30, 100_000, names=("h264_nvenc", "libx264_missing"))
     assert VideoEncoder((640, 360), 30, 100_000).name in ("h264_nvenc", "h264_qsv", "libx264")
 
