@@ -21,9 +21,10 @@ SOUND_LEAD_US = 13_000
 FEC_US = 20_000
 LOSS_HIGH, LOSS_LOW = 0.01, 0.003
 LOSS_MEMORY = 500
-# Half a percent of pitch is not heard; a change that would take longer than 12 s that way is a jump.
+# Half a percent of pitch is not heard. What that would take 4 s to add (late pictures until then) or 12 s
+# to take away is done in one cross-faded jump instead.
 SLEW = 0.005
-JUMP_US = 60_000
+JUMP_UP_US, JUMP_DOWN_US = 20_000, 60_000
 # A sender's wall clock that moves by more between reports was set, not drifting.
 CLOCK_STEP_US = 100_000
 
@@ -154,14 +155,15 @@ class HostSync:
         """The common delay at ``now_us``: follows what the tracks need, gently or in one jump."""
         with self.lock:
             target = min(max((track.needed_us for track in self._tracks), default=0.0), MAX_DELAY_US)
-            if self._delay_us is None or abs(target - self._delay_us) > JUMP_US:
+            change = target - (self._delay_us or 0.0)
+            if self._delay_us is None or not -JUMP_DOWN_US <= change <= JUMP_UP_US:
                 if any(track.needed_us for track in self._tracks):
                     self._delay_us, self._at_us = target, now_us
                 return self._delay_us or 0.0
             reach = max(now_us - self._at_us, 0) * SLEW
             # 2.5 ms, the resolution of the estimate, are not worth a change of pitch.
-            if abs(target - self._delay_us) > 2_500:
-                self._delay_us += min(max(target - self._delay_us, -reach), reach)
+            if abs(change) > 2_500:
+                self._delay_us += min(max(change, -reach), reach)
             self._at_us = max(now_us, self._at_us)
             return self._delay_us
 

@@ -11,8 +11,9 @@ __all__ = ["MAX_DRIFT", "Playhead", "Step"]
 MAX_DRIFT = 300e-6
 """Steady tracking. Beyond HURRY_ERROR the pitch may bend by HURRY, beyond JUMP_ERROR it is a jump."""
 HURRY = 0.005
-HURRY_ERROR = RATE * 5 // 1000
-JUMP_ERROR = RATE * 60 // 1000
+# The clock estimate moves by less than 1 ms a second; a slewing delay is followed 2 ms behind.
+HURRY_ERROR = RATE * 2 // 1000
+JUMP_ERROR = RATE * 15 // 1000
 # An error is worked off over about 2 s, slow against the noise of the clock estimate.
 GAIN = 1 / (2 * RATE)
 

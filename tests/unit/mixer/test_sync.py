@@ -102,7 +102,7 @@ def test_the_delay_follows_gently_or_jumps() -> None:
     small = sync.delay_us(4_000_000)
     assert small == pytest.approx(15_500)
     for n in range(200, 260):
-        sound.observe(n * 960, n * 20_000 + (n % 2) * 25_000)
+        sound.observe(n * 960, n * 20_000 + (n % 2) * 15_000)
     assert small < sync.delay_us(5_200_000) <= small + 1_200_000 * 0.005
     for n in range(260, 400):
         sound.observe(n * 960, n * 20_000 + (n % 2) * 150_000)
