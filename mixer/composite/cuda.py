@@ -62,7 +62,7 @@ class CudaCompositor:
 
     def __init__(self) -> None:
         self._cp = _cupy()
-        self._kernel = self._cp.RawKernel(kernel_source(), KERNEL, options=("--std=c++14",))
+        self._kernel = self._cp.RawKernel(kernel_source(), KERNEL)
         self._planner = Planner(lambda array: int(array.data.ptr))
         self._pictures: WeakKeyDictionary[Picture, Picture] = WeakKeyDictionary()
         self._drawing: list[Scene] = []
