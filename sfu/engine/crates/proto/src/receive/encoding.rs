@@ -149,9 +149,7 @@ impl Encoding {
         }
         if let Some(ssrc) = self.ssrc.filter(|_| self.highest > 0) {
             if self.sequence.peek(incoming.sequence) > self.highest + WIDEST_GAP {
-                if incoming.ssrc.is_none() {
-                    return None; // retransmissions go back, not ahead
-                }
+                incoming.ssrc?; // retransmissions go back, not ahead
                 self.restart(ssrc);
             }
         }
