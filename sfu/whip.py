@@ -10,7 +10,16 @@ from sfu.node import Sfu
 from sfu.problem import Problem
 from sfu.program import Slot
 from sfu.publisher import Publisher, PublishGrant, publish
-from sfu.resource import bad_sdp, bearer, bind_resource, created, no_common_codec, read_body, session_routes
+from sfu.resource import (
+    bad_sdp,
+    bearer,
+    bind_resource,
+    created,
+    no_common_codec,
+    no_content,
+    read_body,
+    session_routes,
+)
 from sfu.sdp.codecs import NoCommonCodec
 from sfu.sdp.offer import SdpError
 
@@ -58,6 +67,6 @@ def whip_routes(sfu: Sfu, authorize: Authorize) -> list[web.RouteDef]:
     accept = {"Accept-Post": "application/sdp"}
     return [
         *session_routes("/whip/sessions/{session_id}", sfu.sessions, Publisher),
-        *bind_resource("/whip", {"POST": post}, accept),
-        *bind_resource("/whip/{stream_key}", {"POST": post}, accept),
+        *bind_resource("/whip", {"POST": post}, accept, read=no_content),
+        *bind_resource("/whip/{stream_key}", {"POST": post}, accept, read=no_content),
     ]

@@ -108,6 +108,8 @@ def _media_lines(media: AcceptedMedia, direction: str) -> Iterator[str]:
     yield f"a=mid:{section.mid}"
     yield f"a={direction}"
     yield "a=rtcp-mux"
+    # RFC 9725 section 4.4.1: the endpoint includes it in each bundled m-line
+    yield "a=rtcp-mux-only"
     if section.rtcp_rsize:
         yield "a=rtcp-rsize"
     for extension in media.extensions:
