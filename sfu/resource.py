@@ -13,6 +13,7 @@ from sfu.sdp.codecs import NoCommonCodec
 from sfu.sdp.fragment import parse_fragment
 from sfu.sdp.offer import SdpError
 from sfu.session import Session, SessionGone, Sessions
+from sfu.stage import StageFull
 
 __all__ = [
     "bad_sdp",
@@ -26,6 +27,7 @@ __all__ = [
     "options",
     "read_body",
     "session_routes",
+    "stage_full",
 ]
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -84,6 +86,12 @@ async def read_body(request: web.Request, content_type: str, accept_header: str,
 
 def bad_sdp(error: SdpError) -> Problem:
     return Problem("bad-sdp", 400, "Bad SDP", str(error))
+
+
+def stage_full(error: StageFull) -> Problem:
+    return Problem(
+        "stage-full", 409, "The stage is full", "No host more fits on the stage.", limit=error.limit
+    )
 
 
 def no_common_codec(error: NoCommonCodec) -> Problem:

@@ -19,9 +19,11 @@ from sfu.resource import (
     no_content,
     read_body,
     session_routes,
+    stage_full,
 )
 from sfu.sdp.codecs import NoCommonCodec
 from sfu.sdp.offer import SdpError
+from sfu.stage import StageFull
 
 __all__ = ["Authorize", "whip_routes"]
 
@@ -57,6 +59,8 @@ def whip_routes(sfu: Sfu, authorize: Authorize) -> list[web.RouteDef]:
             raise
         try:
             session = await publish(sfu, grant, slot, offer)
+        except StageFull as error:
+            raise stage_full(error) from error
         except NoCommonCodec as error:
             raise no_common_codec(error) from error
         except SdpError as error:
