@@ -232,13 +232,19 @@ async def _engine(settings: Settings) -> AsyncIterator[Sfu]:
 @contextlib.asynccontextmanager
 async def _owned(work: list[Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
     """Tasks that live as long as the node; one that fails ends the node."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(each) for each in work]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(each) for each in work]
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+    except BaseExceptionGroup as errors:
+        # What was raised beside the tasks, e.g. a StartError, goes on as itself.
+        if len(errors.exceptions) == 1:
+            raise errors.exceptions[0] from None
+        raise
 
 
 def _version() -> str:
