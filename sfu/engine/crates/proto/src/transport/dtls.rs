@@ -83,8 +83,10 @@ impl Gate {
         room
     }
 
-    /// Our side answered: a repetition now means that the answer was lost.
-    pub fn answered(&mut self) {
+    /// Our side sent something: a repetition now means that the answer was lost. Where we are the client
+    /// it is what begins the handshake.
+    pub fn sent(&mut self) {
+        self.started = true;
         self.seen.clear();
     }
 
@@ -112,7 +114,7 @@ mod tests {
         assert!(!gate.admit(now, &hello(0), false));
         assert!(gate.admit(now, &hello(0), true));
         assert!(!gate.admit(now, &hello(1), true));
-        gate.answered();
+        gate.sent();
         assert!(gate.admit(now, &hello(2), true));
         assert!(
             gate.admit(now + Duration::from_secs(1), &hello(3), false),
@@ -124,6 +126,16 @@ mod tests {
             gate.admit(now, &[22, 254, 253, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 9], true),
             "a repeated Finished"
         );
+    }
+
+    #[test]
+    fn a_server_hello_passes_when_we_are_the_client() {
+        let mut gate = Gate::default();
+        let mut server_hello = hello(0);
+        server_hello[13] = 2;
+        assert!(!gate.admit(Time::ZERO, &server_hello, true));
+        gate.sent();
+        assert!(gate.in_flight() && gate.admit(Time::ZERO, &server_hello, true));
     }
 
     #[test]
