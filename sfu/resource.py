@@ -136,7 +136,7 @@ def bind_resource(
     *,
     read: Handler | None = None,
 ) -> list[web.RouteDef]:
-    """Routes of one path: the handlers, GET and HEAD by ``read``, OPTIONS, and 405 with Allow for the rest."""
+    """Routes of one path: the handlers, GET and HEAD by ``read``, OPTIONS; 405 with Allow for the rest."""
     methods = ", ".join([*handlers, *(["GET", "HEAD"] if read else []), "OPTIONS"])
 
     async def refuse(request: web.Request) -> web.StreamResponse:
