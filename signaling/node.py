@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 from collections.abc import AsyncIterator, Coroutine
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,6 +20,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from mixer.controller import Mixers
+from mixer.messages import Problem
 from sfu.node import Sfu
 from signaling.auth.identity import Identity
 from signaling.auth.passwords import Passwords
@@ -27,6 +30,7 @@ from signaling.auth.stream_keys import StreamKeys
 from signaling.clock import Clock
 from signaling.errors import StartError
 from signaling.gateway.gateway import Gateway
+from signaling.gateway.stage import StageEvents
 from signaling.gateway.streams import StreamEvents
 from signaling.http.access_log import AccessLogger
 from signaling.http.accounts import AccountRoutes
@@ -38,6 +42,7 @@ from signaling.http.node_descriptions import HEALTH, METRICS
 from signaling.http.origin import Origins
 from signaling.http.pages import Pages
 from signaling.http.resolver import RequestResolver
+from signaling.http.stage import StageRoutes
 from signaling.http.streams import StreamRoutes
 from signaling.installation import Installation
 from signaling.links import Listeners
@@ -47,9 +52,11 @@ from signaling.media import Media, NoMedia
 from signaling.metrics import Metrics
 from signaling.rate_limits import RateLimits
 from signaling.settings import Settings
+from signaling.stage import Stages
 from signaling.store.database import open_database
 from signaling.store.interfaces import StoreUnreachable
 from signaling.store.sql_accounts import SqlAccounts
+from signaling.store.sql_invites import SqlInvites
 from signaling.store.sql_streams import SqlStreams
 from signaling.views import Views
 from signaling.webrtc import WebRtc, sfu_config
@@ -78,6 +85,7 @@ class Node:
         self.database = database
         self.accounts = SqlAccounts(database)
         self.streams = SqlStreams(database)
+        self.invites = SqlInvites(database)
         self.passwords = Passwords()
         self.playback_tokens = PlaybackTokens(installation.secret)
         self.identity = Identity(self.accounts, self.streams, self.playback_tokens, clock)
@@ -93,6 +101,10 @@ class Node:
         self.metrics = Metrics(lambda: self.media.counters())
         self.gateway = Gateway(self.identity, self.origins, self.metrics, clock, limits=settings.rate_limits)
         self.app = web.Application()
+
+    def mixer_noticed(self, stream_id: str, trouble: Problem) -> None:
+        """For the stream's owner: why a host is not in the picture."""
+        self.live.report_notice(stream_id, trouble.code, trouble.text)
 
     async def probe(self) -> tuple[State, list[str]]:
         """Readiness, and what is degraded."""
@@ -138,24 +150,44 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
             node.metrics.run(clock.monotonic_s),
         ]
         mounts = []
+        stages = None
         if settings.runs("engine"):
+            sfu = await stack.enter_async_context(_engine(settings))
+            stages = Stages(sfu, node.invites, clock)
+            if settings.runs("mixer"):
+                Mixers(sfu, _mixer_arguments(), node.mixer_noticed)
             webrtc = WebRtc(
-                await stack.enter_async_context(_engine(settings)),
+                sfu,
                 live=node.live,
                 keys=node.keys,
                 identity=node.identity,
                 origins=node.origins,
                 limits=node.limits,
                 listeners=listeners,
+                stages=stages,
+                streams=node.streams,
             )
             node.media = webrtc
             mounts.append(webrtc.mount())
         api_mounts, features = _api(node, listeners)
         mounts += api_mounts
+        if stages is not None and settings.runs("api"):
+            features.append(
+                StageRoutes(
+                    stages=stages,
+                    invites=node.invites,
+                    identity=node.identity,
+                    listeners=listeners,
+                    limits=node.limits,
+                    clock=clock,
+                )
+            )
         if settings.runs("gateway"):
             events = StreamEvents(node.gateway, node.identity, Views(node.live, node.media), listeners)
             node.live.listen(events)
             work.append(events.run())
+            if stages is not None:
+                work.append(StageEvents(node.gateway, node.identity, stages).run())
             mounts.append(Mount(node.gateway.routes()))
         node.app = app = build_app(
             features=features,
@@ -203,6 +235,13 @@ def _api(node: Node, listeners: Listeners) -> tuple[list[Mount], list[object]]:
         clock=node.clock,
     )
     return [*mounts, Mount(node.pages.routes())], [accounts, streams]
+
+
+def _mixer_arguments() -> dict[str, object]:
+    """1080p takes three quarters of a core for two hosts; a small machine has to do with 720p."""
+    if (os.cpu_count() or 1) >= 4:
+        return {"width": 1920, "height": 1080}
+    return {"width": 1280, "height": 720, "bitrate_bps": 2_500_000, "max_bitrate_bps": 3_500_000}
 
 
 async def _database(settings: Settings) -> AsyncEngine:
