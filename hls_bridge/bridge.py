@@ -82,16 +82,16 @@ async def main(
             async for batch in tap:
                 shifted = on_time_line(batch, clock_offset_us)
                 await loop.run_in_executor(pipeline, program.push, source.kind, shifted, now_us())
-                now = loop.time()
+                now = now_us() / 1e6
                 due = source.kind == "video" and now - asked >= KEYFRAME_INTERVAL_S
                 if due and program.take_keyframe_request():
                     asked = now
                     tap.request_keyframe()
 
         async def read_all() -> None:
-            async with asyncio.TaskGroup() as readers:
+            async with asyncio.TaskGroup() as group:
                 for source, tap in zip(sources, taps, strict=True):
-                    readers.create_task(read(source, tap))
+                    group.create_task(read(source, tap))
 
         async def tick() -> None:
             while True:

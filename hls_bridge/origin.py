@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import secrets
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -88,7 +89,7 @@ class Origin:
         self._authorize = authorize
         self._block_s = block_s
         self._broadcasts: dict[str, Broadcast] = {}
-        self._salt = hashlib.sha256(str(time.monotonic_ns()).encode()).digest()
+        self._salt = secrets.token_bytes(32)
         self.reloads = 0
         """Playlist requests answered, for metrics and benchmarks."""
 

@@ -81,7 +81,9 @@ async def test_keyboard(studio: Studio, audience: BrowserContext) -> None:
 async def test_a_page_asks_for_nothing_that_is_not_there(studio: Studio, audience: BrowserContext) -> None:
     page = await audience.new_page()
     failed: list[str] = []
-    page.on("response", lambda each: failed.append(f"{each.status} {each.url}") if each.status >= 400 else None)
+    page.on(
+        "response", lambda each: failed.append(f"{each.status} {each.url}") if each.status >= 400 else None
+    )
     page.on("pageerror", lambda error: failed.append(str(error)))
     await page.goto(f"/watch/{studio.stream_id}")
     await Watch(page).plays()
@@ -98,18 +100,22 @@ async def test_private_stream_needs_a_token(host: BrowserContext, audience: Brow
     stranger = await Watch.open(audience, studio.stream_id)
     await stranger.expect_state("error")
     await expect(stranger.page.get_by_text("Board meeting")).to_have_count(0)
-    await stranger.page.goto("/")
-    await expect(stranger.page.get_by_test_id("stream-card").first).to_be_visible()
-    await expect(stranger.page.get_by_text("Board meeting")).to_have_count(0)
+    discover = await audience.new_page()
+    await discover.goto("/")
+    await expect(discover.get_by_test_id("stream-card").first).to_be_visible()
+    await expect(discover.get_by_text("Board meeting")).to_have_count(0)
 
     owner = await host.new_page()
     await owner.goto("/dashboard")
     await owner.get_by_test_id("keys").click()
     await owner.get_by_test_id("private-link").click()
-    await owner.get_by_role("button", name="Show", exact=False).last.click()
+    await owner.get_by_role("button", name="Show Watch link").click()
     link = await owner.get_by_test_id("private-url").inner_text()
-    guest = await Watch.open(audience, link)
-    await guest.plays()
-    assert "token" not in guest.page.url
-    await guest.page.reload()
-    await guest.plays()
+    for same_tab in (False, True):
+        guest = stranger if same_tab else await Watch.open(audience, link)
+        if same_tab:
+            await guest.page.goto(link)
+        await guest.plays()
+        assert "token" not in guest.page.url
+    await stranger.page.reload()
+    await stranger.plays()

@@ -15,8 +15,8 @@ from tests.interop.serve_process import spillway
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 HEALED_MS = 45_000
-"""Chromium says "disconnected" after 5 s; then a restart of ICE is refused by a node that knows nobody, and host
-and viewer each join anew, the viewer as often as the host is not back yet."""
+"""Chromium says "disconnected" after 5 s; then a restart of ICE is refused by a node that knows nobody, and
+host and viewer each join anew, the viewer as often as the host is not back yet."""
 
 
 async def test_host_and_node_go_and_come_back(browser: Browser, tmp_path: Path) -> None:

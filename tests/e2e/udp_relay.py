@@ -19,7 +19,9 @@ __all__ = ["UdpRelay", "reroute", "udp_relay"]
 
 Address = tuple[str, int]
 
-CANDIDATE = re.compile(r"^a=candidate:\S+ 1 udp \d+ (\S+) (\d+) typ host[^\r\n]*\r?\n", re.IGNORECASE | re.MULTILINE)
+CANDIDATE = re.compile(
+    r"^a=candidate:\S+ 1 udp \d+ (\S+) (\d+) typ host[^\r\n]*\r?\n", re.IGNORECASE | re.MULTILINE
+)
 
 
 class UdpRelay(asyncio.DatagramProtocol):

@@ -43,6 +43,7 @@ def test_restart_answer_is_a_fragment_itself() -> None:
         "a=ice-ufrag:ourufrag\r\n"
         "a=ice-pwd:ourpasswordourpasswordour\r\n"
         "a=candidate:1 1 udp 2130706431 192.0.2.7 7882 typ host\r\n"
+        "a=candidate:2 1 tcp 1526726655 192.0.2.7 7882 typ host tcptype passive\r\n"
         "a=end-of-candidates\r\n"
     )
     assert parse_fragment(text) == IceFragment(ice, 1, True)

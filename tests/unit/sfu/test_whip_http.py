@@ -117,6 +117,7 @@ async def test_ice_restart_gives_new_credentials_and_etag(node: Node) -> None:
         f"a=ice-ufrag:{order['local_ufrag']}\r\n"
         f"a=ice-pwd:{order['local_pwd']}\r\n"
         "a=candidate:1 1 udp 2130706431 192.0.2.7 7882 typ host\r\n"
+        "a=candidate:2 1 tcp 1526726655 192.0.2.7 7882 typ host tcptype passive\r\n"
         "a=end-of-candidates\r\n"
     )
     old = await node.client.patch(url, data=RESTART, headers={"Content-Type": FRAGMENT, "If-Match": etag})
