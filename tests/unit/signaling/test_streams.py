@@ -163,7 +163,8 @@ async def test_a_rotation_replaces_the_key_at_once(api: Api) -> None:
 async def test_live_and_ended_are_seen(api: Api, clock: ManualClock) -> None:
     stream_id = (await api.make_stream(await api.sign_up()))["stream_id"]
     path = f"/api/v1/streams/{stream_id}"
-    offline = {"mode": "offline", "whep_url": None, "manifest_url": None, "reason": "offline"}
+    offline = {"mode": "offline", "whep_url": None, "manifest_url": None, "dvr_url": None}
+    offline |= {"reason": "offline"}
     assert (await api.call("GET", path + "/playback")).json == offline
     await go_live(api, stream_id)
     api.node.live.report_audience(stream_id, webrtc=3)
