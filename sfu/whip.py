@@ -16,6 +16,7 @@ from sfu.resource import (
     bind_resource,
     created,
     no_common_codec,
+    no_content,
     read_body,
     session_routes,
     stage_full,
@@ -70,6 +71,6 @@ def whip_routes(sfu: Sfu, authorize: Authorize) -> list[web.RouteDef]:
     accept = {"Accept-Post": "application/sdp"}
     return [
         *session_routes("/whip/sessions/{session_id}", sfu.sessions, Publisher),
-        *bind_resource("/whip", {"POST": post}, accept),
-        *bind_resource("/whip/{stream_key}", {"POST": post}, accept),
+        *bind_resource("/whip", {"POST": post}, accept, read=no_content),
+        *bind_resource("/whip/{stream_key}", {"POST": post}, accept, read=no_content),
     ]

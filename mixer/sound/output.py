@@ -109,6 +109,5 @@ class SoundThread:
                 packets = self._output.render(self._clock())
                 if packets:
                     self._deliver(packets)
-        # The worker must learn of any fault here, or a program would go on without sound.
-        except Exception as error:
+        except Exception as error:  # the worker must learn of any fault, or a program goes on without sound
             self.error = error

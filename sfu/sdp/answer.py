@@ -53,10 +53,17 @@ def subscribe_answer(agreement: Agreement, local: LocalEnd) -> str:
 
 
 def candidate_lines(candidates: Sequence[Candidate]) -> Iterator[str]:
-    """RFC 8839 section 5.1; priority as RFC 8445 section 5.1.2.1: host 126, the first address highest."""
+    """RFC 8839 section 5.1; priority as RFC 8445 section 5.1.2.1: host 126, the first address highest.
+    Behind them the same addresses for peers without UDP: RFC 6544 section 4.5, with a type preference
+    of 90, as TCP makes media wait for what was lost."""
     for index, candidate in enumerate(candidates):
         priority = (126 << 24) | ((65535 - index) << 8) | 255
         yield f"a=candidate:{index + 1} 1 udp {priority} {candidate.address} {candidate.port} typ host"
+    for index, candidate in enumerate(candidates):
+        priority = (90 << 24) | ((65535 - index) << 8) | 255
+        foundation = len(candidates) + index + 1
+        where = f"{candidate.address} {candidate.port}"
+        yield f"a=candidate:{foundation} 1 tcp {priority} {where} typ host tcptype passive"
     yield "a=end-of-candidates"
 
 
@@ -103,6 +110,8 @@ def _media_lines(media: AcceptedMedia, direction: str) -> Iterator[str]:
     yield f"a=mid:{section.mid}"
     yield f"a={direction}"
     yield "a=rtcp-mux"
+    # RFC 9725 section 4.4.1: the endpoint includes it in each bundled m-line
+    yield "a=rtcp-mux-only"
     if section.rtcp_rsize:
         yield "a=rtcp-rsize"
     for extension in media.extensions:
