@@ -14,7 +14,7 @@ from tests.conformance.endpoint import Endpoint
 from tests.conformance.peer import Peer
 from tests.conformance.publisher import publishing
 
-__all__ = ["Target", "checks", "run_suite"]
+__all__ = ["Target", "checks", "run_suite", "wait_until_live"]
 
 OFFLINE: list[Check] = []
 """Before anything is published."""
@@ -60,12 +60,12 @@ async def run_suite(target: Target, *, slow: bool = False) -> list[Result]:
         if whep:
             if whip:
                 await stack.enter_async_context(publishing(whip))
-                await _until_live(whep)
+                await wait_until_live(whep)
             results += await run(checks("whep", slow), whep)
     return results
 
 
-async def _until_live(whep: Endpoint) -> None:
+async def wait_until_live(whep: Endpoint) -> None:
     """The publisher's media takes a moment to arrive; a server may want it before it lets viewers in."""
     for _ in range(50):
         reply = await whep.post(whep.offer(Peer()))
