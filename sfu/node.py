@@ -31,6 +31,10 @@ EVENTS_PER_TURN = 1024
 """Events handled before the loop may do something else: about 5 ms of Python."""
 
 
+LEVELS_S = 0.15
+"""How often audio levels are read: a syllable is about as long."""
+
+
 class _CodecMismatch(Protocol):
     def __call__(self, subscription: int, codec: str) -> None: ...
 
@@ -92,6 +96,7 @@ class Sfu:
         addresses = candidate_addresses(self.config.host, self.config.advertise_ip)
         self.candidates = [Candidate(address, self._engine.port) for address in addresses]
         asyncio.get_running_loop().add_reader(self._engine.fileno(), self._read_events)
+        self.tasks.spawn(self._poll_levels(), "audio levels")
         return self
 
     async def __aexit__(
@@ -152,6 +157,12 @@ class Sfu:
             for stream in self.router.streams()
             for source in stream.program.sources
         )
+
+    async def _poll_levels(self) -> None:
+        while True:
+            await asyncio.sleep(LEVELS_S)
+            for stream in self.router.streams():
+                stream.stage.poll_levels(self.engine.now_us())
 
     def _read_events(self) -> None:
         for event in self.engine.poll_events(EVENTS_PER_TURN):

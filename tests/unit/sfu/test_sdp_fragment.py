@@ -46,7 +46,7 @@ def test_restart_answer_is_a_fragment_itself() -> None:
         "a=candidate:2 1 tcp 1526726655 192.0.2.7 7882 typ host tcptype passive\r\n"
         "a=end-of-candidates\r\n"
     )
-    assert parse_fragment(text) == IceFragment(ice, 1, True)
+    assert parse_fragment(text) == IceFragment(ice, 2, True)
 
 
 @pytest.mark.parametrize(

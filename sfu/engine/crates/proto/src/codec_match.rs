@@ -40,6 +40,13 @@ pub fn match_codec(source: &CodecSpec, accepted: &[CodecSpec]) -> Option<usize> 
     Some(at)
 }
 
+/// The index of the accepted codec that takes the primary block of a RED source (RFC 2198): Opus, which is
+/// all that browsers put into it.
+pub fn match_primary(source: &CodecSpec, accepted: &[CodecSpec]) -> Option<usize> {
+    let opus = |c: &CodecSpec| c.name.eq_ignore_ascii_case("opus") && c.clock_rate == source.clock_rate;
+    source.name.eq_ignore_ascii_case("red").then(|| accepted.iter().position(opus)).flatten()
+}
+
 fn parameter<'a>(fmtp: &'a str, key: &str) -> Option<&'a str> {
     fmtp.split(';').find_map(|pair| {
         let (k, v) = pair.trim().split_once('=')?;
@@ -78,5 +85,9 @@ mod tests {
         assert_eq!(match_codec(&with("VP9", 1, "profile-id=2"), &accepted), None);
         assert_eq!(match_codec(&CodecSpec { name: "OPUS".into(), ..codec("opus", 1) }, &accepted), Some(1));
         assert_eq!(match_codec(&with("AV1", 1, ""), &accepted), None);
+        let red = CodecSpec { clock_rate: 48_000, ..with("red", 63, "111/111") };
+        let opus = [with("VP8", 96, ""), CodecSpec { clock_rate: 48_000, ..with("opus", 111, "") }];
+        assert_eq!((match_codec(&red, &opus), match_primary(&red, &opus)), (None, Some(1)));
+        assert_eq!(match_primary(&opus[1], &opus), None);
     }
 }

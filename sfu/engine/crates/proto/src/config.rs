@@ -45,7 +45,8 @@ pub struct Limits {
     pub handshakes: usize,
     /// Without an authenticated STUN request for this long a transport is closed (RFC 7675: 30 s).
     pub consent: Duration,
-    /// A transport that nobody has reached yet is closed after this.
+    /// A transport that nobody has reached yet, or that has no keys yet, is closed after this: else a guest
+    /// who never ends a handshake would hold its place.
     pub connect: Duration,
 }
 

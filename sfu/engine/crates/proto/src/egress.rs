@@ -22,6 +22,8 @@ pub struct Queued {
     pub packet: Arc<Packet>,
     /// Index of its subscription in the transport.
     pub subscription: u16,
+    /// Where the payload that leaves begins in the packet's: behind the rest of RED (RFC 2198).
+    pub skip: u16,
     /// Bytes of payload, kept here so that grouping by size touches no packet.
     pub len: u16,
     pub rtx: bool,

@@ -27,6 +27,9 @@ const KEEPALIVE: Duration = Duration::from_secs(2);
 /// A verified path that carries media is asked again this often, for its round-trip time.
 const MEASURE: Duration = Duration::from_secs(5);
 
+/// An address that has answered none of our checks for this long gets no more media (RFC 7675 section 5.1).
+const ANSWER: Duration = Duration::from_secs(30);
+
 #[derive(Debug)]
 struct Path {
     local: Option<IpAddr>,
@@ -35,6 +38,7 @@ struct Path {
     sent: u64,
     verified: bool,
     last_request: Time,
+    last_answer: Time,
     check: Option<Check>,
     next_check: Time,
 }
@@ -61,8 +65,13 @@ pub struct Ice {
     previous: Option<(IceCredentials, IceCredentials)>,
     dial: Option<SocketAddr>,
     tie_breaker: u64,
+    /// Begins the transaction ids of our checks, so that answers find this agent without a route.
+    slot: u32,
     paths: Vec<Path>,
     selected: Option<usize>,
+    /// Nominated, and taken as soon as it has answered: until then media stays where it is.
+    nominated: Option<usize>,
+    evicted: Vec<SocketAddr>,
     last_consent: Time,
     rtt: Option<Duration>,
 }
@@ -84,6 +93,7 @@ impl Ice {
         local: IceCredentials,
         remote: IceCredentials,
         dial: Option<SocketAddr>,
+        slot: u32,
         rng: &mut impl Rng,
     ) -> Ice {
         let mut ice = Ice {
@@ -92,8 +102,11 @@ impl Ice {
             previous: None,
             dial,
             tie_breaker: rng.random(),
+            slot,
             paths: Vec::new(),
             selected: None,
+            nominated: None,
+            evicted: Vec::new(),
             last_consent: now,
             rtt: None,
         };
@@ -175,16 +188,22 @@ impl Ice {
         path.sent += (out.len() - before) as u64;
         if !path.verified && path.check.is_none() {
             path.next_check = now;
-            path.check = Some(Check { transaction_id: rng.random(), sent: now, tries: 0 });
+            path.check = Some(Check::new(self.slot, now, rng));
         }
         // Before nomination the newest path serves DTLS; nomination is the controlling side's word.
-        let take = match self.selected {
+        let wanted = match self.selected {
             None => true,
-            Some(selected) if selected == at => false,
+            Some(selected) if selected == at => {
+                self.nominated = None;
+                false
+            }
             Some(selected) => message.has_use_candidate() || self.stale(now, selected),
         };
+        let take = wanted && (self.paths[at].verified || self.media_pair().is_none());
         if take {
-            self.selected = Some(at);
+            (self.selected, self.nominated) = (Some(at), None);
+        } else if wanted {
+            self.nominated = Some(at);
         }
         Handled::Request { path_changed: take }
     }
@@ -199,12 +218,16 @@ impl Ice {
         if !keys.into_iter().flatten().any(|r| message.verify_integrity(r.pwd.as_bytes())) {
             return Handled::Refused;
         }
-        let Some(path) = self.paths.iter_mut().find(|p| {
+        let Some(at) = self.paths.iter().position(|p| {
             p.remote == pair.remote
                 && p.check.as_ref().is_some_and(|c| c.transaction_id == message.transaction_id())
         }) else {
             return Handled::Refused;
         };
+        if self.nominated == Some(at) {
+            (self.selected, self.nominated) = (Some(at), None);
+        }
+        let path = &mut self.paths[at];
         if let Some(check) = path.check.take() {
             let sample = now.since(check.sent);
             // RFC 6298 section 2: SRTT = 7/8 SRTT + 1/8 R.
@@ -212,7 +235,7 @@ impl Ice {
         }
         path.local = path.local.or(pair.local);
         path.verified = true;
-        path.last_request = now;
+        (path.last_request, path.last_answer) = (now, now);
         path.next_check = now + if self.dial.is_some() { KEEPALIVE } else { MEASURE };
         if self.dial.is_some() {
             self.last_consent = now;
@@ -234,7 +257,9 @@ impl Ice {
         let at = (0..self.paths.len())
             .filter(|&i| Some(i) != self.selected)
             .min_by_key(|&i| (self.paths[i].verified, self.paths[i].last_request))?;
-        self.paths[at] = Path::new(pair.local, pair.remote, now);
+        let old = std::mem::replace(&mut self.paths[at], Path::new(pair.local, pair.remote, now));
+        self.evicted.push(old.remote);
+        self.nominated = self.nominated.filter(|&n| n != at);
         Some(at)
     }
 
@@ -247,6 +272,15 @@ impl Ice {
 
     pub fn knows(&self, remote: SocketAddr) -> bool {
         self.paths.iter().any(|p| p.remote == remote)
+    }
+
+    pub fn is_verified(&self, remote: SocketAddr) -> bool {
+        self.paths.iter().any(|p| p.remote == remote && p.verified)
+    }
+
+    /// Addresses that lost their place since the last call.
+    pub fn take_evicted(&mut self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.evicted.drain(..)
     }
 
     pub fn selected_remote(&self) -> Option<SocketAddr> {
@@ -278,8 +312,7 @@ impl Ice {
             path.next_check <= now && (path.check.is_some() || dial || (path.verified && Some(i) == selected))
         })?;
         let path = &mut self.paths[at];
-        let check =
-            path.check.get_or_insert_with(|| Check { transaction_id: rng.random(), sent: now, tries: 0 });
+        let check = path.check.get_or_insert_with(|| Check::new(self.slot, now, rng));
         let username = format!("{}:{}", self.remote.ufrag, self.local.ufrag);
         let before = out.len();
         BindingRequest {
@@ -301,6 +334,8 @@ impl Ice {
             path.next_check = if dial { now + KEEPALIVE } else { Time::FAR };
             if path.verified {
                 path.next_check = now + MEASURE;
+                // Its requests alone are no consent: they could come from elsewhere.
+                path.verified = dial || now.since(path.last_answer) < ANSWER;
             }
         }
         if !dial && !path.verified && path.sent + size > AMPLIFICATION * path.received {
@@ -337,6 +372,22 @@ impl Ice {
     }
 }
 
+impl Check {
+    fn new(slot: u32, now: Time, rng: &mut impl Rng) -> Check {
+        let mut transaction_id = [0; 12];
+        transaction_id[..4].copy_from_slice(&slot.to_be_bytes());
+        // 64 random bits: nobody off the path guesses them within a check's seven tries.
+        transaction_id[4..].copy_from_slice(&rng.random::<[u8; 8]>());
+        Check { transaction_id, sent: now, tries: 0 }
+    }
+}
+
+/// The slot of the agent that made a check's transaction id.
+pub fn check_slot(transaction_id: [u8; 12]) -> u32 {
+    let [a, b, c, d, ..] = transaction_id;
+    u32::from_be_bytes([a, b, c, d])
+}
+
 impl Path {
     fn new(local: Option<IpAddr>, remote: SocketAddr, now: Time) -> Path {
         Path {
@@ -346,6 +397,7 @@ impl Path {
             sent: 0,
             verified: false,
             last_request: now,
+            last_answer: Time::ZERO,
             check: None,
             next_check: now,
         }

@@ -23,6 +23,7 @@ pub mod outbound;
 pub mod packet;
 pub mod receive;
 pub mod receive_stats;
+pub mod red;
 pub mod ring;
 pub mod route;
 pub mod rtcp;

@@ -256,7 +256,7 @@ pub enum Event {
 pub enum CloseReason {
     /// No authenticated STUN request for `Limits::consent`.
     Consent,
-    /// Nobody reached the transport within `Limits::connect`.
+    /// Nobody reached the transport, or it came to no keys, within `Limits::connect`.
     NeverReached,
     /// The peer said DTLS close_notify or RTCP BYE for all it published.
     Bye,

@@ -90,6 +90,11 @@ impl Ring {
         self.slots.back()?.as_ref()
     }
 
+    /// The oldest packet.
+    pub fn first(&self) -> Option<&Arc<Packet>> {
+        self.slots.front()?.as_ref()
+    }
+
     /// Where the current group of pictures begins, if its keyframe is no older than `age`.
     pub fn group_of_pictures(&self, now: Time, age: Duration) -> Option<u64> {
         let &start = self.keyframes.back()?;

@@ -19,6 +19,9 @@ use crate::track::IDLE;
 /// Requests for a keyframe reach the publisher at most this often: each costs it a large frame.
 const KEYFRAME_REQUEST: Duration = Duration::from_secs(1);
 
+/// The control side is told of changes at most this often: a publisher may change with every packet.
+const TELL: Duration = Duration::from_millis(100);
+
 /// Dropped padding-only packets remembered: Chromium probes with up to a hundred in a row.
 const PADDING: usize = 256;
 
@@ -49,6 +52,10 @@ pub struct Encoding {
     keyframe_time: Option<u64>,
     codec: Option<Arc<CodecSpec>>,
     codec_name: CodecName,
+    /// SSRC and payload type that the control side knows of, and since when.
+    announced: Option<(u32, u8)>,
+    told: Option<Time>,
+    resolved: Option<Time>,
     size: Option<(u32, u32)>,
     nack: NackGenerator,
     stats: ReceiveStats,
@@ -77,6 +84,9 @@ impl Encoding {
             keyframe_time: None,
             codec: None,
             codec_name: CodecName::Other,
+            announced: None,
+            told: None,
+            resolved: None,
             size: None,
             nack: NackGenerator::default(),
             stats: ReceiveStats::default(),
@@ -112,7 +122,13 @@ impl Encoding {
             ssrc: Some(ssrc),
             generation: self.generation + u32::from(self.ssrc.is_some()),
             keyframe_wanted: self.keyframe_wanted,
+            keyframe_asked: self.keyframe_asked,
             fir_sequence: self.fir_sequence,
+            bits: self.bits,
+            told: self.told,
+            announced: self.announced.take(),
+            size: self.size,
+            resolved: self.resolved,
             ..Encoding::new(rid)
         };
     }
@@ -133,6 +149,7 @@ impl Encoding {
         }
         if let Some(ssrc) = self.ssrc.filter(|_| self.highest > 0) {
             if self.sequence.peek(incoming.sequence) > self.highest + WIDEST_GAP {
+                incoming.ssrc?; // retransmissions go back, not ahead
                 self.restart(ssrc);
             }
         }
@@ -166,7 +183,7 @@ impl Encoding {
         }
         let rtp_time = self.time.unwrap(incoming.timestamp);
         if !empty {
-            self.announce(&incoming, track, events);
+            self.announce(now, &incoming, track, events);
         }
         let frame = codec::inspect(self.codec_name, incoming.payload);
         // SPS, PPS and the slices of one IDR are one keyframe: it starts once.
@@ -176,7 +193,9 @@ impl Encoding {
             self.keyframe_wanted = None;
             stats.keyframes.add(1);
         }
-        if frame.size.is_some() && frame.size != self.size {
+        let told_lately = self.resolved.is_some_and(|at| now.since(at) < TELL);
+        if frame.size.is_some() && frame.size != self.size && !told_lately {
+            self.resolved = Some(now);
             self.size = frame.size;
             if let Some((width, height)) = frame.size {
                 events.push(Event::Resolution { track, rid: self.rid.clone(), width, height });
@@ -202,16 +221,17 @@ impl Encoding {
         })
     }
 
-    fn announce(&mut self, incoming: &Incoming<'_>, track: TrackId, events: &mut Vec<Event>) {
+    fn announce(&mut self, now: Time, incoming: &Incoming<'_>, track: TrackId, events: &mut Vec<Event>) {
         let same = self.codec.as_ref().is_some_and(|c| Arc::ptr_eq(c, incoming.codec));
-        if same && self.flowing {
-            return;
-        }
         if !same {
             self.codec = Some(incoming.codec.clone());
             self.codec_name = CodecName::from_sdp(&incoming.codec.name);
         }
-        self.flowing = true;
+        let news = Some((self.ssrc.unwrap_or(0), incoming.codec.payload_type));
+        if self.flowing && self.announced == news || self.told.is_some_and(|at| now.since(at) < TELL) {
+            return;
+        }
+        (self.flowing, self.told, self.announced) = (true, Some(now), news);
         events.push(Event::Flowing {
             track,
             rid: self.rid.clone(),

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use crate::message::{CodecSpec, TrackId};
 use crate::packet::Packet;
+use crate::red;
+use crate::time::Time;
 
 /// The stretch of a subscription's packets that came from one generation of one encoding.
 #[derive(Debug)]
@@ -20,6 +22,10 @@ pub struct Feed {
     pub codec: Arc<CodecSpec>,
     pub payload_type: u8,
     pub rtx_payload_type: Option<u8>,
+    /// Only the primary block of RED leaves (RFC 2198).
+    pub strip_red: bool,
+    /// When it began.
+    pub since: Time,
     /// Added to the source's unwrapped RTP time.
     pub time_shift: i64,
     /// Added to the source's VP8 picture id and TL0PICIDX.
@@ -69,6 +75,28 @@ impl Feed {
         self.retimed.push_back((rtp_time, ours));
         if self.retimed.len() > RETIMED {
             self.retimed.pop_front();
+        }
+    }
+
+    /// Frames before `oldest`, which is all that the history holds, are asked for no more.
+    pub fn forget(&mut self, oldest: u64) {
+        if self.retimed.is_empty() || self.replay.is_some() {
+            return;
+        }
+        while self.retimed.front().is_some_and(|&(t, _)| t < oldest) {
+            self.retimed.pop_front();
+        }
+        if self.retimed.is_empty() {
+            self.retimed = VecDeque::new();
+        }
+    }
+
+    /// What of a packet's payload leaves.
+    pub fn payload<'a>(&self, packet: &'a Packet) -> &'a [u8] {
+        if self.strip_red {
+            red::primary(&packet.payload).unwrap_or_default()
+        } else {
+            &packet.payload
         }
     }
 

@@ -4,10 +4,11 @@ mod feed;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rand::Rng;
 
-use crate::codec_match::match_codec;
+use crate::codec_match::{match_codec, match_primary};
 use crate::config::Limits;
 use crate::egress::Queued;
 use crate::extension::Layout;
@@ -22,6 +23,9 @@ pub use feed::{Feed, Replay};
 
 /// Feeds before the current one that retransmissions may still ask for.
 const OLD_FEEDS: usize = 3;
+
+/// The control side is told of a mismatch at most this often: a publisher may alternate.
+const MISMATCH: Duration = Duration::from_secs(5);
 
 /// Seconds from 1900 to 1970 (RFC 868).
 const NTP_UNIX: i64 = 2_208_988_800;
@@ -88,6 +92,7 @@ pub struct Subscription {
     old: VecDeque<Feed>,
     numbers: Numbers,
     mismatch: Option<Arc<CodecSpec>>,
+    mismatch_told: Option<Time>,
     sent: (u32, u32),
 }
 
@@ -116,6 +121,7 @@ impl Subscription {
             old: VecDeque::new(),
             numbers,
             mismatch: None,
+            mismatch_told: None,
             sent: (0, 0),
         }
     }
@@ -202,12 +208,15 @@ impl Subscription {
 
     /// Take `packet` as the first of a new feed.
     fn switch(&mut self, now: Time, id: TrackId, track: &Track, packet: &Arc<Packet>) -> Wish {
-        let Some(codec) = match_codec(&packet.codec, &self.codecs).map(|at| &self.codecs[at]) else {
+        let whole = match_codec(&packet.codec, &self.codecs);
+        let matched = whole.or_else(|| match_primary(&packet.codec, &self.codecs));
+        let Some(codec) = matched.map(|at| &self.codecs[at]) else {
             self.retire();
-            if self.mismatch.as_ref().is_some_and(|m| **m == *packet.codec) {
+            self.mismatch = Some(packet.codec.clone());
+            if self.mismatch_told.is_some_and(|at| now.since(at) < MISMATCH) {
                 return Wish::Nothing;
             }
-            self.mismatch = Some(packet.codec.clone());
+            self.mismatch_told = Some(now);
             return Wish::Mismatch;
         };
         let (payload_type, rtx_payload_type) = (codec.payload_type, codec.rtx_payload_type);
@@ -231,6 +240,8 @@ impl Subscription {
             codec: packet.codec.clone(),
             payload_type,
             rtx_payload_type,
+            strip_red: whole.is_none(),
+            since: now,
             time_shift: ours.wrapping_sub(packet.rtp_time) as i64,
             picture_shift,
             replay: None,
@@ -375,10 +386,12 @@ impl Subscription {
             }
         }
         let (picture_id, tl0_index) = feed.picture(packet);
+        let len = feed.payload(packet).len();
         Some(Queued {
             packet: packet.clone(),
             subscription: place,
-            len: packet.payload.len() as u16,
+            skip: (packet.payload.len() - len) as u16,
+            len: len as u16,
             rtx: false,
             index,
             timestamp: timestamp as u32,
@@ -408,9 +421,11 @@ impl Subscription {
             return None;
         }
         let (picture_id, tl0_index) = feed.picture(&packet);
+        let len = feed.payload(&packet).len();
         Some(Queued {
             subscription: place,
-            len: packet.payload.len() as u16,
+            skip: (packet.payload.len() - len) as u16,
+            len: len as u16,
             rtx: true,
             index,
             timestamp: feed.time(packet.rtp_time) as u32,
@@ -419,6 +434,16 @@ impl Subscription {
             tl0_index,
             packet,
         })
+    }
+
+    /// Drop what no retransmission can ask for any more: nothing of it is in the history.
+    pub fn forget(&mut self, now: Time, track: &Track, limits: &Limits) {
+        let Some(feed) = &mut self.feed else { return };
+        let encoding = track.encodings.get(usize::from(feed.encoding));
+        feed.forget(encoding.and_then(|e| e.ring.first()).map_or(u64::MAX, |p| p.rtp_time));
+        if now.since(feed.since) > limits.replay_age * 2 {
+            self.old.clear();
+        }
     }
 
     pub fn count_sent(&mut self, payload: usize) {

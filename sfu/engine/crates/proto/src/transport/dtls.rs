@@ -12,6 +12,11 @@ const REPEAT: Duration = Duration::from_millis(500);
 /// Datagrams of one handshake that wait for their address to be verified: a server's flight.
 const HELD: usize = 8;
 
+/// DTLS datagrams that may go up at once, and then per second: a handshake takes ten, a data channel's chat
+/// some; the control side works a millisecond on each.
+const DATAGRAMS_AT_ONCE: u32 = 64;
+const DATAGRAMS_PER_S: u64 = 64;
+
 /// Content type handshake, epoch 0, message ClientHello (RFC 6347 section 4.2.2).
 pub fn is_client_hello(data: &[u8]) -> bool {
     data.len() > 13 && data[0] == 22 && data[3..5] == [0, 0] && data[13] == 1
@@ -22,6 +27,9 @@ pub struct Gate {
     started: bool,
     done: bool,
     seen: Vec<(u64, Time)>,
+    /// Datagrams that went up, as far as they are not yet forgiven.
+    level: u32,
+    leaked: Time,
     /// Our datagrams that may not leave yet.
     pub held: Vec<Vec<u8>>,
 }
@@ -60,7 +68,19 @@ impl Gate {
             }
             self.seen.push((digest, now));
         }
-        true
+        self.leak(now)
+    }
+
+    /// A leaky bucket; false if it is full.
+    fn leak(&mut self, now: Time) -> bool {
+        let forgiven = now.since(self.leaked).as_micros() as u64 * DATAGRAMS_PER_S / 1_000_000;
+        if forgiven > 0 {
+            self.level = self.level.saturating_sub(forgiven.min(u64::from(u32::MAX)) as u32);
+            self.leaked = now;
+        }
+        let room = self.level < DATAGRAMS_AT_ONCE;
+        self.level += u32::from(room);
+        room
     }
 
     /// Our side sent something. A repetition now means that our answer was lost; a ClientHello of ours

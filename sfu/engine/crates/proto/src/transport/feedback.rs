@@ -17,6 +17,9 @@ use crate::time::Time;
 const RTX_PER_INTERVAL: usize = 64;
 const RTX_INTERVAL: Duration = Duration::from_millis(100);
 
+/// Sequence numbers looked up for one peer within that time. A NACK of the largest size names 6,000.
+const NACKED_PER_INTERVAL: usize = 1_024;
+
 /// What a peer's RTCP asks of the worker.
 #[derive(Debug)]
 pub enum Request {
@@ -61,6 +64,9 @@ impl Transport {
                 rtcp::Packet::Nack { media, lost, .. } => {
                     if let Some(&place) = self.by_ssrc.get(&media) {
                         for sequence in lost {
+                            if !self.may_look_up(cx.now) {
+                                break;
+                            }
                             self.handle_nack(cx.now, place, sequence, &find);
                         }
                     }
@@ -112,6 +118,15 @@ impl Transport {
                 requests.push(Request::Keyframe(place));
             }
         }
+    }
+
+    fn may_look_up(&mut self, now: Time) -> bool {
+        let (since, count) = &mut self.nacked;
+        if now.since(*since) > RTX_INTERVAL {
+            (*since, *count) = (now, 0);
+        }
+        *count += 1;
+        *count <= NACKED_PER_INTERVAL
     }
 
     fn handle_nack(

@@ -59,6 +59,7 @@ pub struct Transport {
     gate: dtls::Gate,
     keys: Option<Keys>,
     connected: bool,
+    since: Time,
     closing: Option<CloseReason>,
     extensions: Extensions,
     cname: String,
@@ -75,6 +76,8 @@ pub struct Transport {
     /// RTCP to protect, one compound packet each.
     rtcp: VecDeque<Vec<u8>>,
     recent_rtx: VecDeque<(u16, u64, Time)>,
+    /// Since when, and how many sequence numbers of NACKs were looked up.
+    nacked: (Time, usize),
 }
 
 struct Keys {
@@ -89,7 +92,12 @@ impl std::fmt::Debug for Keys {
 }
 
 impl Transport {
-    pub fn new(spec: TransportSpec, stats: Arc<TransportStats>, cx: &mut Context<'_>) -> Transport {
+    pub fn new(
+        spec: TransportSpec,
+        slot: u32,
+        stats: Arc<TransportStats>,
+        cx: &mut Context<'_>,
+    ) -> Transport {
         let local_ssrc = cx.rng.random();
         Transport {
             id: spec.id,
@@ -98,7 +106,8 @@ impl Transport {
             dirty: false,
             scheduled: Time::FAR,
             stats,
-            ice: Ice::new(cx.now, spec.local, spec.remote, spec.dial, cx.rng),
+            ice: Ice::new(cx.now, spec.local, spec.remote, spec.dial, slot, cx.rng),
+            since: cx.now,
             gate: dtls::Gate::default(),
             keys: None,
             connected: false,
@@ -114,6 +123,7 @@ impl Transport {
             raw: VecDeque::new(),
             rtcp: VecDeque::new(),
             recent_rtx: VecDeque::new(),
+            nacked: (Time::ZERO, 0),
         }
     }
 
@@ -269,10 +279,6 @@ impl Transport {
         Some(subscription)
     }
 
-    pub fn subscription_place(&self, id: crate::message::SubscriptionId) -> Option<u16> {
-        self.subscriptions.iter().position(|s| s.as_ref().is_some_and(|s| s.id == id)).map(|at| at as u16)
-    }
-
     pub fn subscription_mut(&mut self, place: u16) -> Option<&mut Subscription> {
         self.subscriptions.get_mut(usize::from(place))?.as_mut()
     }
@@ -280,7 +286,10 @@ impl Transport {
     /// Why the worker should close it, once there is a reason.
     pub fn close_reason(&self, now: Time, config: &Config) -> Option<CloseReason> {
         let expired = now.since(self.ice.last_consent()) >= config.limits.consent;
-        self.closing.or(expired.then_some(CloseReason::Consent))
+        let keyless = self.keys.is_none() && now.since(self.since) >= config.limits.connect;
+        self.closing
+            .or(expired.then_some(CloseReason::Consent))
+            .or(keyless.then_some(CloseReason::NeverReached))
     }
 
     pub fn close_for(&mut self, reason: CloseReason) {
@@ -347,6 +356,8 @@ impl Transport {
                 let reports = self.subscriptions.iter().flatten().map(|s| s.next_report);
                 next = next.min(reports.min().unwrap_or(Time::FAR));
             }
+        } else {
+            next = next.min(self.since + config.limits.connect);
         }
         next
     }

@@ -217,7 +217,7 @@ impl Transport {
             out.bytes.extend_from_slice(&(queued.index as u16).to_be_bytes());
         }
         let payload = out.bytes.len();
-        out.bytes.extend_from_slice(&packet.payload);
+        out.bytes.extend_from_slice(&packet.payload[usize::from(queued.skip)..]);
         if let Some(descriptor) = &packet.vp8 {
             vp8::rewrite(&mut out.bytes[payload..], descriptor, queued.picture_id, queued.tl0_index);
         }
@@ -229,7 +229,7 @@ impl Transport {
         keys.protect.protect_rtp(&mut out.bytes, start, header_len, index);
         let size = out.bytes.len() - start;
         push_datagram(out, pair, start, cx.config.gso);
-        subscription.count_sent(packet.payload.len());
+        subscription.count_sent(usize::from(queued.len));
         self.stats.packets_sent.add(1);
         self.stats.bytes_sent.add(size as u64);
         if !queued.rtx && !subscription.replays() {

@@ -1,9 +1,9 @@
 //! Orders from the control side, carried out.
 
-use super::{Alias, Known, Worker};
+use super::{Alias, Known, Worker, CREDENTIALS};
 use crate::message::{
-    CloseReason, Command, Event, Message, SubscriptionId, SubscriptionSpec, TrackId, TrackSpec, TransportId,
-    TransportSpec,
+    CloseReason, Command, Event, IceCredentials, Message, SubscriptionId, SubscriptionSpec, TrackId,
+    TrackSpec, TransportId, TransportSpec,
 };
 use crate::time::Time;
 use crate::track::{Place, Track};
@@ -13,7 +13,7 @@ impl Worker {
         match command {
             Command::OpenTransport(spec) => self.open_transport(now, spec),
             Command::RestartIce { transport, local, remote } => {
-                self.ufrags.insert(local.ufrag.clone(), transport);
+                self.learn_credentials(transport, &local);
                 if let Some(&slot) = self.owned.get(&transport) {
                     if let Some(t) = self.transport_mut(slot) {
                         t.ice_mut().restart(local, remote);
@@ -26,7 +26,9 @@ impl Worker {
                 let max_ssrcs = self.config.limits.ssrcs_per_transport;
                 let Some(&slot) = self.owned.get(&transport) else { return };
                 let Some(t) = self.transport_mut(slot) else { return };
+                let shook = t.handshake_in_flight();
                 if t.set_keys(now, &keys, max_ssrcs).is_ok() {
+                    self.handshakes -= usize::from(shook);
                     self.start_subscriptions(now, slot);
                     self.reschedule(slot);
                 }
@@ -88,11 +90,23 @@ impl Worker {
 
     fn open_transport(&mut self, now: Time, spec: TransportSpec) {
         let (id, dials) = (spec.id, spec.dial.is_some());
-        let slot = self.directory.add_transport(id);
-        self.ufrags.insert(spec.local.ufrag.clone(), id);
-        self.known.insert(id, Known { slot, spec: Some(spec), since: now });
+        // The router made the slot; without it the transport was closed before this worker came to it.
+        let Some(slot) = self.directory.transport(id) else { return };
+        let local = spec.local.clone();
+        self.known.insert(id, Known { slot, spec: Some(spec), local: Vec::new(), since: now });
+        self.learn_credentials(id, &local);
         if dials && id as usize % self.config.workers == self.index {
             self.claim(now, id);
+        }
+    }
+
+    fn learn_credentials(&mut self, id: TransportId, local: &IceCredentials) {
+        let Some(known) = self.known.get_mut(&id) else { return };
+        self.ufrags.insert(local.ufrag.clone(), id);
+        known.local.push(local.clone());
+        if known.local.len() > CREDENTIALS {
+            let old = known.local.remove(0);
+            self.ufrags.remove(&old.ufrag);
         }
     }
 
@@ -201,9 +215,14 @@ impl Worker {
         for track in tracks {
             self.remove_track(now, track);
         }
-        self.transports[slot as usize] = None;
+        if let Some(gone) = self.transports[slot as usize].take() {
+            self.handshakes -= usize::from(gone.handshake_in_flight());
+            for remote in gone.ice().remotes() {
+                self.drop_route(slot, remote);
+            }
+        }
+        self.free.push(slot);
         self.owned.remove(&id);
-        self.routes.retain(|_, route| *route != super::Route::Own(slot));
         self.directory.remove_transport(id);
         for worker in (0..self.config.workers).filter(|&w| w != self.index) {
             self.messages.push_back((worker, Message::Forget { transport: id }));
@@ -219,8 +238,12 @@ impl Worker {
         if self.owned.contains_key(&id) {
             return;
         }
-        if self.known.remove(&id).is_some() {
-            self.ufrags.retain(|_, t| *t != id);
+        if let Some(known) = self.known.remove(&id) {
+            for credentials in known.local {
+                if self.ufrags.get(&credentials.ufrag) == Some(&id) {
+                    self.ufrags.remove(&credentials.ufrag);
+                }
+            }
             self.directory.remove_transport(id);
         }
     }

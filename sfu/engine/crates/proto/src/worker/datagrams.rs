@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Route, Worker};
 use crate::directory::Claim;
-use crate::ice::Ice;
+use crate::ice::{check_slot, Ice};
 use crate::message::{CloseReason, Message, TransportId};
 use crate::receive::Outcome;
 use crate::rtcp;
@@ -62,11 +62,12 @@ impl Worker {
                 self.handle_request(now, local, remote, id, &message, data);
             }
             _ => match self.routes.get(&remote) {
-                Some(&Route::Own(slot)) => {
+                Some(&Route::Foreign(owner, _)) => self.hand_over(owner, local, remote, data),
+                // An answer to our check: its transaction says whose, since the route may not be ours yet.
+                _ => {
+                    let slot = check_slot(message.transaction_id());
                     self.handle_stun_for(now, slot, local, remote, &message, data.len());
                 }
-                Some(&Route::Foreign(owner, _)) => self.hand_over(owner, local, remote, data),
-                None => self.stats.stun_refused.add(1),
             },
         }
     }
@@ -82,14 +83,16 @@ impl Worker {
     ) {
         if !self.owned.contains_key(&id) {
             let Some(known) = self.known.get_mut(&id) else { return };
-            if let Some(owner) = known.slot.owner() {
-                known.spec = None;
-                self.routes.insert(remote, Route::Foreign(owner, now));
-                self.hand_over(owner, local, remote, data);
+            if !known.local.iter().any(|local| Ice::authentic(local, message)) {
+                self.stats.stun_refused.add(1);
                 return;
             }
-            if !known.spec.as_ref().is_some_and(|spec| Ice::authentic(&spec.local, message)) {
-                self.stats.stun_refused.add(1);
+            if let Some(owner) = known.slot.owner() {
+                known.spec = None;
+                if !self.is_held(remote, None) {
+                    self.routes.insert(remote, Route::Foreign(owner, now));
+                }
+                self.hand_over(owner, local, remote, data);
                 return;
             }
             if !self.claim(now, id) {
@@ -113,20 +116,16 @@ impl Worker {
         let Some(spec) = known.spec.take() else { return true };
         let dials = spec.dial;
         let mut cx = Context { now, config: &self.config, rng: &mut self.rng, events: &mut self.events };
-        let transport = Transport::new(spec, slot.stats.clone(), &mut cx);
-        let at = match self.transports.iter().position(Option::is_none) {
-            Some(at) => at,
-            None => {
-                self.transports.push(None);
-                self.transports.len() - 1
-            }
-        };
-        self.transports[at] = Some(transport);
-        self.owned.insert(id, at as u32);
+        let at = self.free.pop().unwrap_or_else(|| {
+            self.transports.push(None);
+            self.transports.len() as u32 - 1
+        });
+        self.transports[at as usize] = Some(Transport::new(spec, at, slot.stats.clone(), &mut cx));
+        self.owned.insert(id, at);
         if let Some(remote) = dials {
-            self.routes.insert(remote, Route::Own(at as u32));
+            self.routes.insert(remote, Route::Own(at));
         }
-        self.mark_dirty(at as u32);
+        self.mark_dirty(at);
         for command in commands {
             self.handle_command(now, command);
         }
@@ -151,7 +150,11 @@ impl Worker {
             return;
         }
         let began = transport.can_send() && !could_send;
-        if self.routes.get(&remote) != Some(&Route::Own(slot)) {
+        let gone: Vec<SocketAddr> = transport.ice_mut().take_evicted().collect();
+        for old in gone {
+            self.drop_route(slot, old);
+        }
+        if self.routes.get(&remote) != Some(&Route::Own(slot)) && !self.is_held(remote, Some(slot)) {
             self.routes.insert(remote, Route::Own(slot));
         }
         self.service(now, slot);
@@ -161,14 +164,16 @@ impl Worker {
     }
 
     fn handle_media(&mut self, now: Time, slot: u32, remote: SocketAddr, data: &mut [u8]) {
-        let room = data[0] < 128 && self.handshakes_in_flight() < self.config.limits.handshakes;
+        let room = self.handshakes < self.config.limits.handshakes;
         let tracks = &self.tracks;
         let Some(transport) = self.transports.get_mut(slot as usize).and_then(Option::as_mut) else { return };
         let mut cx = Context { now, config: &self.config, rng: &mut self.rng, events: &mut self.events };
         if data[0] < 128 {
+            let before = transport.handshake_in_flight();
             if !transport.handle_dtls(&mut cx, remote, data, room) {
                 self.stats.dtls_dropped.add(1);
             }
+            self.handshakes += usize::from(!before && transport.handshake_in_flight());
             return;
         }
         if rtcp::is_rtcp(data) {
@@ -208,7 +213,21 @@ impl Worker {
         self.reschedule(slot);
     }
 
-    fn handshakes_in_flight(&self) -> usize {
-        self.transports.iter().flatten().filter(|t| t.handshake_in_flight()).count()
+    /// Whether an address belongs to a transport of ours that has proved to be there, other than `slot`.
+    /// It keeps it until it is stale or proves to be `slot`'s: a request from a spoofed source must not turn
+    /// another viewer's packets away.
+    fn is_held(&self, remote: SocketAddr, slot: Option<u32>) -> bool {
+        let Some(&Route::Own(holder)) = self.routes.get(&remote) else { return false };
+        let verified = |slot: u32| {
+            let transport = self.transports.get(slot as usize).and_then(Option::as_ref);
+            transport.is_some_and(|t| t.ice().is_verified(remote))
+        };
+        Some(holder) != slot && verified(holder) && !slot.is_some_and(verified)
+    }
+
+    pub(super) fn drop_route(&mut self, slot: u32, remote: SocketAddr) {
+        if self.routes.get(&remote) == Some(&Route::Own(slot)) {
+            self.routes.remove(&remote);
+        }
     }
 }

@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::directory::{Directory, TransportSlot};
 use crate::ice::Pair;
 use crate::message::{
-    Event, Message, SubscriptionId, TapId, TrackId, TransportId, TransportSpec, WorkerIndex,
+    Event, IceCredentials, Message, SubscriptionId, TapId, TrackId, TransportId, TransportSpec, WorkerIndex,
 };
 use crate::outbound::Outbound;
 use crate::stats::WorkerStats;
@@ -41,10 +41,16 @@ enum Route {
 /// A transport as every worker knows it before somebody owns it.
 struct Known {
     slot: Arc<TransportSlot>,
-    /// None once another worker owns it.
+    /// None once a worker owns it.
     spec: Option<TransportSpec>,
+    /// Ours, the newest last; after an ICE restart also those before it. Every worker keeps them, so that a
+    /// request is authenticated where it arrives, before it is handed to its owner.
+    local: Vec<IceCredentials>,
     since: Time,
 }
+
+/// Credentials of a transport that are valid at a time: the newest, and those before an ICE restart.
+const CREDENTIALS: usize = 2;
 
 #[derive(Debug)]
 struct Alias {
@@ -63,6 +69,10 @@ pub struct Worker {
     ufrags: HashMap<String, TransportId>,
     routes: HashMap<SocketAddr, Route>,
     transports: Vec<Option<Transport>>,
+    /// Empty places in `transports`.
+    free: Vec<u32>,
+    /// DTLS handshakes that have begun and not come to keys.
+    handshakes: usize,
     /// Slots of the transports this worker owns.
     owned: HashMap<TransportId, u32>,
     tracks: HashMap<TrackId, Track>,
@@ -101,6 +111,8 @@ impl Worker {
             ufrags: HashMap::new(),
             routes: HashMap::new(),
             transports: Vec::new(),
+            free: Vec::new(),
+            handshakes: 0,
             owned: HashMap::new(),
             tracks: HashMap::new(),
             publishers: HashMap::new(),

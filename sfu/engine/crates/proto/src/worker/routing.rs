@@ -128,6 +128,15 @@ impl Worker {
         if let Some(old) = old.filter(|&old| shown != Some(old) || id.is_none()) {
             self.detach(place, old);
         }
+        if id.is_none() {
+            // Nothing is to be seen: not what was still being left either.
+            if let Some(subscription) = self.subscription_mut(place) {
+                subscription.stop();
+            }
+            if let Some(shown) = shown.filter(|&shown| Some(shown) != old) {
+                self.detach(place, shown);
+            }
+        }
         if let Some(id) = id {
             self.attach(now, place, id, kind);
             self.choose(now, place);

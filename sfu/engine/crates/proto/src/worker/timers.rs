@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::Worker;
+use crate::directory::Claim;
 use crate::message::{CloseReason, Event, Message, TrackId, TransportId};
 use crate::time::Time;
 use crate::track::Track;
@@ -46,10 +47,11 @@ impl Worker {
             return;
         }
         let tracks = &self.tracks;
-        let wall_offset_us = self.config.wall_offset_us;
+        let (wall_offset_us, limits) = (self.config.wall_offset_us, &self.config.limits);
         let mut cx = Context { now, config: &self.config, rng: &mut self.rng, events: &mut self.events };
         transport.handle_timeout(&mut cx, |subscription| {
             let track: &Track = tracks.get(&subscription.feed()?.track)?;
+            subscription.forget(now, track, limits);
             subscription.sender_info(now, track, wall_offset_us)
         });
         self.mark_dirty(slot);
@@ -76,6 +78,11 @@ impl Worker {
                 .map(|(&id, _)| id)
                 .collect();
             for id in unreached {
+                // Whoever claims it decides: a request may reach another worker at this moment.
+                let slot = self.known.get(&id).map(|k| k.slot.clone());
+                if !slot.is_some_and(|slot| matches!(slot.claim(self.index), Claim::Yours(_))) {
+                    continue;
+                }
                 self.events.push(Event::Closed { transport: id, reason: CloseReason::NeverReached });
                 self.directory.remove_transport(id);
                 for worker in 1..self.config.workers {

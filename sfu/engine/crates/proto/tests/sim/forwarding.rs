@@ -8,19 +8,19 @@ use crate::publisher::{Plan, Publisher};
 use crate::viewer::Viewer;
 use crate::world::{Network, World};
 
-fn publisher_at() -> SocketAddr {
+pub fn publisher_at() -> SocketAddr {
     "192.0.2.1:5000".parse().unwrap()
 }
 
-fn viewer_at(i: u16) -> SocketAddr {
+pub fn viewer_at(i: u16) -> SocketAddr {
     format!("192.0.2.2:{}", 6000 + i).parse().unwrap()
 }
 
-fn seconds(s: f64) -> Duration {
+pub fn seconds(s: f64) -> Duration {
     Duration::from_secs_f64(s)
 }
 
-fn add_publisher(world: &mut World, id: u64, at: SocketAddr, plan: Plan) {
+pub fn add_publisher(world: &mut World, id: u64, at: SocketAddr, plan: Plan) {
     let (publisher, commands) = Publisher::new(id, plan);
     for command in commands {
         world.command(command);
@@ -28,7 +28,7 @@ fn add_publisher(world: &mut World, id: u64, at: SocketAddr, plan: Plan) {
     world.add_peer(at, publisher);
 }
 
-fn add_viewer(world: &mut World, id: u64, at: SocketAddr, video: u64, audio: Option<u64>) {
+pub fn add_viewer(world: &mut World, id: u64, at: SocketAddr, video: u64, audio: Option<u64>) {
     let (viewer, commands) = Viewer::new(id, video, audio);
     for command in commands {
         world.command(command);

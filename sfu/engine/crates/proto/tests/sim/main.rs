@@ -1,9 +1,14 @@
 //! Whole nodes in simulation: seeded loss, reordering and duplication, faster than real time.
 //! A failing seed is in the test's name or message; `World::new(seed, ...)` replays it.
 
+mod attacker;
+mod memory;
 mod publisher;
 mod viewer;
 mod wire;
 mod world;
 
+mod day;
 mod forwarding;
+mod hostile;
+mod random_peer;

@@ -28,6 +28,7 @@ pub struct Plan {
     pub sound: bool,
     /// One padding-only packet after this many frames.
     pub padding_every: Option<u64>,
+    pub frame_us: u64,
 }
 
 impl Default for Plan {
@@ -41,6 +42,7 @@ impl Default for Plan {
             first: (1_000, 5_000),
             sound: false,
             padding_every: None,
+            frame_us: 33_333,
         }
     }
 }
@@ -355,7 +357,7 @@ impl Peer for Publisher {
             self.send_reports(now, out);
         }
         if self.next_frame <= now {
-            self.next_frame += Duration::from_micros(33_333);
+            self.next_frame += Duration::from_micros(self.plan.frame_us);
             self.send_frame(now, out);
         }
         if self.plan.sound && self.next_sound <= now {

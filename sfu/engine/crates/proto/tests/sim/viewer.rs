@@ -196,6 +196,29 @@ impl Viewer {
         }
     }
 
+    /// Drop records of what is past, as a test that lasts a day must.
+    pub fn forget(&mut self) {
+        self.frames.drain(..self.frames.len().saturating_sub(1));
+        self.sound.drain(..self.sound.len().saturating_sub(1));
+        self.reports.drain(..self.reports.len().saturating_sub(8));
+        let mut newest: HashMap<u32, u64> = HashMap::new();
+        for &(ssrc, index) in &self.indices {
+            let highest = newest.entry(ssrc).or_default();
+            *highest = index.max(*highest);
+        }
+        self.indices.retain(|(ssrc, index)| index + 2_000 > newest[ssrc]);
+        let highest = self.highest.unwrap_or(0);
+        self.received.retain(|index| index + 2_000 > highest);
+        self.empty.retain(|index| index + 2_000 > highest);
+        for set in [&mut self.received, &mut self.empty] {
+            set.shrink_to_fit();
+        }
+        self.indices.shrink_to_fit();
+        self.frames.shrink_to_fit();
+        self.sound.shrink_to_fit();
+        self.reports.shrink_to_fit();
+    }
+
     /// The longest time without a new frame in `from..`.
     pub fn longest_freeze(&self, from: Time, to: Time) -> Duration {
         let mut last = from;

@@ -97,6 +97,13 @@ impl Wire {
     }
 
     pub fn request(&mut self, use_candidate: bool) -> Vec<u8> {
+        self.request_for(self.transport, use_candidate)
+    }
+
+    /// A request that names another transport, with our password.
+    pub fn request_for(&mut self, transport: TransportId, use_candidate: bool) -> Vec<u8> {
+        let other = credentials(transport, "node");
+        let remote = if transport == self.transport { self.remote.clone() } else { other };
         self.serial += 1;
         let mut transaction_id = [0; 12];
         transaction_id[..8].copy_from_slice(&self.serial.to_be_bytes());
@@ -104,7 +111,7 @@ impl Wire {
         let mut request = Vec::new();
         BindingRequest {
             transaction_id,
-            username: &format!("{}:{}", self.remote.ufrag, self.local.ufrag),
+            username: &format!("{}:{}", remote.ufrag, self.local.ufrag),
             key: self.remote.pwd.as_bytes(),
             priority: 1,
             controlling: Some(1),

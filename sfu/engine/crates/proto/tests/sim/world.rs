@@ -57,6 +57,10 @@ pub struct World {
     pub network: Network,
     pub events: Vec<(Time, Event)>,
     pub dropped: u64,
+    /// Bytes that left for each address.
+    pub sent_to: HashMap<SocketAddr, u64>,
+    /// Every datagram towards the node, once this is Some.
+    pub record: Option<Vec<(SocketAddr, Vec<u8>)>>,
     workers: Vec<Worker>,
     router: Router,
     pub directory: Arc<Directory>,
@@ -82,6 +86,8 @@ impl World {
             network,
             events: Vec::new(),
             dropped: 0,
+            sent_to: HashMap::new(),
+            record: None,
             workers: (0..workers).map(|i| Worker::new(i, config.clone(), directory.clone())).collect(),
             router: Router::new(directory.clone()),
             directory,
@@ -136,6 +142,9 @@ impl World {
 
     /// Put a datagram on the wire towards the node, from any address.
     pub fn send_to_node(&mut self, from: SocketAddr, data: Vec<u8>) {
+        if let Some(record) = &mut self.record {
+            record.push((from, data.clone()));
+        }
         let hash = (u64::from(from.port()) ^ self.spread).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33;
         let worker = (hash % self.workers.len() as u64) as usize;
         self.launch(|data| Happening::ToNode { worker, from, data }, data);
@@ -232,6 +241,7 @@ impl World {
                         out.datagrams().map(|(_, to, data)| (to, data.to_vec())).collect();
                     out.clear();
                     for (to, data) in sent {
+                        *self.sent_to.entry(to).or_default() += data.len() as u64;
                         self.launch(|data| Happening::ToPeer { to, data }, data);
                     }
                     if !more {
