@@ -13,20 +13,25 @@ from hls_bridge.program_clock import date_time
 from hls_bridge.recorder import Recorder
 from hls_bridge.recording import Recording
 from hls_bridge.recording_file import plan_file
-from hls_bridge.responses import CORS, media, parse_range, playlist, problem
+from hls_bridge.responses import CORS, bearer, media, parse_range, playlist, problem
 
 __all__ = ["archive_routes", "recording_entry"]
 
 REPLAY = "public, max-age=60"
 
 
-def recording_entry(recording: Recording, retention: timedelta) -> dict[str, object]:
-    """One item of ``GET /api/v1/streams/{stream_id}/recordings``; URLs are paths on this host."""
+def recording_entry(
+    recording: Recording, retention: timedelta | None, token: str | None = None
+) -> dict[str, object]:
+    """One item of ``GET /api/v1/streams/{stream_id}/recordings``; URLs are paths on this host, with
+    ``token`` in them where the stream needs one. ``retention`` None: kept for good."""
     entry = recording.entry()
     session = recording.session
-    base = f"/api/v1/recordings/{session}"
+    base = f"/api/v1/recordings/{session}" + (f"/t/{token}" if token else "")
     ended_us = recording.ended_us
-    expires_us = None if ended_us is None else ended_us + int(retention.total_seconds() * 1e6)
+    expires_us = None
+    if ended_us is not None and retention is not None:
+        expires_us = ended_us + int(retention.total_seconds() * 1e6)
     return {
         "recording_id": session,
         "started_at": date_time(entry["started_us"]),
@@ -42,20 +47,26 @@ def recording_entry(recording: Recording, retention: timedelta) -> dict[str, obj
     }
 
 
-def archive_routes(origin: Origin, recorder: Recorder, retention: timedelta) -> list[web.RouteDef]:
+def archive_routes(origin: Origin, recorder: Recorder, retention: timedelta | None) -> list[web.RouteDef]:
     """Recordings of a stream, their replay, file and thumbnails; the live thumbnail."""
     handlers = _Handlers(origin, recorder, retention)
     return [
         web.get("/api/v1/streams/{stream_id}/recordings", handlers.recordings),
         web.get("/api/v1/streams/{stream_id}/thumbnail.jpg", handlers.live_thumbnail),
-        web.get("/api/v1/recordings/{recording_id}/manifest.m3u8", handlers.manifest),
-        web.get("/api/v1/recordings/{recording_id}/video.mp4", handlers.file),
-        web.get("/api/v1/recordings/{recording_id}/thumbnails/{at}.jpg", handlers.thumbnail),
+        *(
+            web.get(f"/api/v1/recordings/{{recording_id}}{token}/{name}", handler)
+            for token in ("", "/t/{token}")
+            for name, handler in (
+                ("manifest.m3u8", handlers.manifest),
+                ("video.mp4", handlers.file),
+                ("thumbnails/{at}.jpg", handlers.thumbnail),
+            )
+        ),
     ]
 
 
 class _Handlers:
-    def __init__(self, origin: Origin, recorder: Recorder, retention: timedelta) -> None:
+    def __init__(self, origin: Origin, recorder: Recorder, retention: timedelta | None) -> None:
         self._origin = origin
         self._recorder = recorder
         self._retention = retention
@@ -63,7 +74,7 @@ class _Handlers:
     async def recordings(self, request: web.Request) -> web.StreamResponse:
         stream_id = request.match_info["stream_id"]
         if not await self._origin.may_watch(stream_id, _token(request)):
-            return problem(403, "not-authorized", "this stream needs a valid playback token")
+            return problem(403, "private-stream", "this stream needs a valid playback token")
         found = self._recorder.recordings(stream_id)
         entries = [recording_entry(r, self._retention) for r in found]
         return web.json_response(
@@ -79,7 +90,9 @@ class _Handlers:
 
     async def manifest(self, request: web.Request) -> web.StreamResponse:
         async def answer(recording: Recording) -> web.StreamResponse:
-            prefix = f"/hls/{recording.stream_id}/{recording.session}/dvr/"
+            token = request.match_info.get("token")
+            base = f"/hls/t/{token}" if token else "/hls"
+            prefix = f"{base}/{recording.stream_id}/{recording.session}/dvr/"
             text = self._recorder.master(recording.session, prefix)
             if text is None:
                 return problem(404, "not-found", "nothing has been recorded yet")
@@ -138,10 +151,9 @@ class _Handlers:
         if recording is None:
             return problem(404, "recording-not-found", "there is no such recording")
         if not await self._origin.may_watch(recording.stream_id, _token(request)):
-            return problem(403, "not-authorized", "this recording needs a valid playback token")
+            return problem(403, "private-stream", "this recording needs a valid playback token")
         return await answer(recording)
 
 
 def _token(request: web.Request) -> str | None:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return token if scheme == "Bearer" and token else None
+    return request.match_info.get("token") or bearer(request)

@@ -7,14 +7,14 @@ import contextlib
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from hls_bridge.part import Event
 from hls_bridge.program import Program, ProgramSettings
-from sfu.media import Participant, ParticipantClosed, Source, Tap
+from sfu.media import Participant, ParticipantClosed, Source, Tap, TapBatch
 
-__all__ = ["BridgeConfig", "Sink", "main"]
+__all__ = ["BridgeConfig", "Sink", "main", "now_us", "on_time_line"]
 
 TICK_S = 0.02
 KEYFRAME_INTERVAL_S = 1.0
@@ -38,15 +38,34 @@ class BridgeConfig:
     encoding: str = "auto"
 
 
-def _now_us() -> int:
-    """CLOCK_MONOTONIC, the clock of `RtpPacket.arrival_us`."""
+def now_us() -> int:
+    """CLOCK_MONOTONIC, which all processes of the machine share."""
     return time.monotonic_ns() // 1000
 
 
-async def main(participant: Participant, sources: Sequence[Source], config: BridgeConfig, sink: Sink) -> None:
+def on_time_line(batch: TapBatch, offset_us: int) -> TapBatch:
+    """The batch with its arrivals moved by ``offset_us``."""
+    report = batch.report
+    return replace(
+        batch,
+        packets=[replace(packet, arrival_us=packet.arrival_us + offset_us) for packet in batch.packets],
+        report=report and replace(report, arrival_us=report.arrival_us + offset_us),
+    )
+
+
+async def main(
+    participant: Participant,
+    sources: Sequence[Source],
+    config: BridgeConfig,
+    sink: Sink,
+    *,
+    clock_offset_us: int = 0,
+) -> None:
     """Run until every source has ended, or the participant or the sink is lost.
 
-    ``sources``: the Program's video and audio, or one of them. The media pipeline has a thread of its own
+    ``sources``: the Program's video and audio, or one of them. ``clock_offset_us``: CLOCK_MONOTONIC minus
+    the clock of `RtpPacket.arrival_us`, which begins with the engine: a worker that is started anew goes on
+    along the same line. The media pipeline has a thread of its own
     (and one per rung); the loop only carries batches and events. Ends the epoch in any case.
     """
     loop = asyncio.get_running_loop()
@@ -61,8 +80,9 @@ async def main(participant: Participant, sources: Sequence[Source], config: Brid
         async def read(source: Source, tap: Tap) -> None:
             asked = -KEYFRAME_INTERVAL_S
             async for batch in tap:
-                await loop.run_in_executor(pipeline, program.push, source.kind, batch, _now_us())
-                now = _now_us() / 1e6
+                shifted = on_time_line(batch, clock_offset_us)
+                await loop.run_in_executor(pipeline, program.push, source.kind, shifted, now_us())
+                now = now_us() / 1e6
                 due = source.kind == "video" and now - asked >= KEYFRAME_INTERVAL_S
                 if due and program.take_keyframe_request():
                     asked = now
@@ -76,7 +96,7 @@ async def main(participant: Participant, sources: Sequence[Source], config: Brid
         async def tick() -> None:
             while True:
                 await asyncio.sleep(TICK_S)
-                await loop.run_in_executor(pipeline, program.tick, _now_us())
+                await loop.run_in_executor(pipeline, program.tick, now_us())
 
         async def listen() -> None:
             while True:

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from hls_bridge.live import Rendered
 from hls_bridge.origin import Gone, NotFound, Origin, TooFarAhead, clocks
-from hls_bridge.responses import media, playlist, preflight, problem
+from hls_bridge.responses import bearer, media, playlist, preflight, problem
 from hls_bridge.waiting import Overdue
 
 __all__ = ["routes"]
@@ -28,14 +28,17 @@ _INIT = re.compile(r"init-\d{1,9}\.mp4")
 def routes(origin: Origin) -> list[web.RouteDef]:
     """Master playlists under the contract's URLs; everything else under ``/hls``, where an edge fits.
 
-    ``/hls/{stream_id}/...`` is public; ``/hls/t/{token}/{stream_id}/...`` carries a viewer's token, which
-    relative URIs keep; ``/hls/p/{stream_id}/...`` is for an edge that has checked the token and says so with
-    ``X-Edge-Key``, so that all viewers of a private stream share one cache key.
+    ``/hls/{stream_id}/...`` is public, or for who sends a bearer token;
+    ``/hls/t/{token}/{stream_id}/...`` carries a viewer's token, which relative URIs keep;
+    ``/hls/p/{stream_id}/...`` is for an edge that has checked the token and says so with ``X-Edge-Key``,
+    so that all viewers of a private stream share one cache key.
     """
     handlers = _Handlers(origin)
     return [
         web.get("/api/v1/streams/{stream_id}/manifest.m3u8", handlers.manifest),
         web.get("/api/v1/streams/{stream_id}/dvr.m3u8", handlers.dvr),
+        web.get("/api/v1/streams/{stream_id}/t/{token}/manifest.m3u8", handlers.manifest),
+        web.get("/api/v1/streams/{stream_id}/t/{token}/dvr.m3u8", handlers.dvr),
         # One route, taken apart by hand: aiohttp would try a regular expression for each of twenty.
         web.get("/hls/{rest:.*}", handlers.hls),
         web.options("/hls/{rest:.*}", preflight),
@@ -85,13 +88,11 @@ class _Handlers:
         return problem(404, "not-found", "no such file")
 
     async def manifest(self, request: web.Request) -> web.StreamResponse:
-        stream_id = request.match_info["stream_id"]
-        target = _Target(stream_id, f"/hls/{stream_id}")
+        target = _named(request)
         return await self._guarded(request, target, self._manifest(request, target))
 
     async def dvr(self, request: web.Request) -> web.StreamResponse:
-        stream_id = request.match_info["stream_id"]
-        target = _Target(stream_id, f"/hls/{stream_id}")
+        target = _named(request)
         return await self._guarded(request, target, self._dvr(request, target))
 
     async def _auth(self, stream_id: str, token: str) -> web.StreamResponse:
@@ -191,9 +192,16 @@ class _Handlers:
             key, given = self._origin.edge_key, request.headers.get("X-Edge-Key", "")
             if key is None or not hmac.compare_digest(key.encode(), given.encode()):
                 return problem(403, "edge-only", "this path is for the edge")
-        elif not await self._origin.may_watch(target.stream_id, target.token):
-            return problem(403, "not-authorized", "this stream needs a valid playback token")
+        elif not await self._origin.may_watch(target.stream_id, target.token or bearer(request)):
+            return problem(403, "private-stream", "this stream needs a valid playback token")
         return None
+
+
+def _named(request: web.Request) -> _Target:
+    """The stream, and the token if there is one, of a path under ``/api/v1/streams``."""
+    stream_id, token = request.match_info["stream_id"], request.match_info.get("token")
+    prefix = f"/hls/{stream_id}" if token is None else f"/hls/t/{token}/{stream_id}"
+    return _Target(stream_id, prefix, token)
 
 
 def _skip(request: web.Request) -> bool:

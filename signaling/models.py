@@ -189,11 +189,13 @@ class StreamPage(Answer):
 
 
 class Playback(Answer):
-    """How to watch right now; reserves nothing. Full without HLS: ``offline`` with reason ``full``."""
+    """How to watch right now; reserves nothing. Full without HLS: ``offline`` with reason ``full``.
+    ``dvr_url``: the window to seek in, null where there is none."""
 
     mode: Literal["webrtc", "hls", "offline"]
     whep_url: str | None
     manifest_url: str | None
+    dvr_url: str | None
     reason: Literal["seat", "full", "offline"]
 
 

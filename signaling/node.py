@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sfu.node import Sfu
+from signaling.admission import Admission
 from signaling.auth.identity import Identity
 from signaling.auth.passwords import Passwords
 from signaling.auth.playback_tokens import PlaybackTokens
@@ -28,6 +29,7 @@ from signaling.clock import Clock
 from signaling.errors import StartError
 from signaling.gateway.gateway import Gateway
 from signaling.gateway.streams import StreamEvents
+from signaling.hls import Hls, NoHls
 from signaling.http.access_log import AccessLogger
 from signaling.http.accounts import AccountRoutes
 from signaling.http.app import Mount, build_app
@@ -37,8 +39,10 @@ from signaling.http.metrics import MetricsRoutes
 from signaling.http.node_descriptions import HEALTH, METRICS
 from signaling.http.origin import Origins
 from signaling.http.pages import Pages
+from signaling.http.passes import Passes
 from signaling.http.resolver import RequestResolver
 from signaling.http.streams import StreamRoutes
+from signaling.http.viewing import ViewingRoutes
 from signaling.installation import Installation
 from signaling.links import Listeners
 from signaling.listening import listen, local_url, tls_context
@@ -46,11 +50,13 @@ from signaling.live import LiveStreams
 from signaling.media import Media, NoMedia
 from signaling.metrics import Metrics
 from signaling.rate_limits import RateLimits
+from signaling.seat_calls import SeatCalls
 from signaling.settings import Settings
 from signaling.store.database import open_database
 from signaling.store.interfaces import StoreUnreachable
 from signaling.store.sql_accounts import SqlAccounts
 from signaling.store.sql_streams import SqlStreams
+from signaling.viewing import open_viewing
 from signaling.views import Views
 from signaling.webrtc import WebRtc, sfu_config
 
@@ -63,7 +69,7 @@ DRAIN_S = 3.0
 """How long requests under way may take at the end."""
 PROBE_S = 2.0
 
-UNSUPPORTED = ("redis_url", "cassandra_hosts", "dynamodb_url", "s3_url")
+UNSUPPORTED = ("redis_url", "cassandra_hosts", "dynamodb_url")
 
 
 class Node:
@@ -90,6 +96,8 @@ class Node:
         self.url = ""
         """Under which this machine reaches the node; set when it listens."""
         self.media: Media = NoMedia()
+        self.hls: Hls = NoHls()
+        self.passes = Passes(self.identity, self.playback_tokens, clock)
         self.metrics = Metrics(lambda: self.media.counters())
         self.gateway = Gateway(self.identity, self.origins, self.metrics, clock, limits=settings.rate_limits)
         self.app = web.Application()
@@ -131,16 +139,19 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
         await node.streams.end_all_of(installation.node_id, clock.now())
         stack.push_async_callback(node.live.drain)
 
-        listeners = Listeners(webrtc=settings.runs("engine"))
+        hls = all(settings.runs(role) for role in ("engine", "origin", "bridge"))
+        listeners = Listeners(webrtc=settings.runs("engine"), hls=hls)
         work: list[Coroutine[Any, Any, None]] = [
             node.live.run(),
             node.live.run_audiences(),
             node.metrics.run(clock.monotonic_s),
         ]
         mounts = []
+        features: list[object] = []
         if settings.runs("engine"):
+            sfu = await stack.enter_async_context(_engine(settings))
             webrtc = WebRtc(
-                await stack.enter_async_context(_engine(settings)),
+                sfu,
                 live=node.live,
                 keys=node.keys,
                 identity=node.identity,
@@ -150,12 +161,35 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
             )
             node.media = webrtc
             mounts.append(webrtc.mount())
-        api_mounts, features = _api(node, listeners)
+            if hls:
+                admission = Admission(node.streams, node.identity, clock)
+                viewing = await stack.enter_async_context(
+                    open_viewing(settings, clock, sfu, node.live, admission)
+                )
+                node.hls = viewing.broadcasts
+                mounts.append(viewing.mount())
+                features.append(
+                    ViewingRoutes(
+                        origin=viewing.origin,
+                        recorder=viewing.recorder,
+                        kept=viewing.kept,
+                        identity=node.identity,
+                        passes=node.passes,
+                        limits=node.limits,
+                        listeners=listeners,
+                    )
+                )
+                work += viewing.work()
+        views = Views(node.live, node.media, node.hls)
+        api_mounts, api_features = _api(node, views, listeners)
         mounts += api_mounts
+        features += api_features
         if settings.runs("gateway"):
-            events = StreamEvents(node.gateway, node.identity, Views(node.live, node.media), listeners)
+            seats = SeatCalls(node.live, node.media, clock)
+            events = StreamEvents(node.gateway, node.identity, views, node.passes, seats, listeners)
+            node.live.listen(seats)
             node.live.listen(events)
-            work.append(events.run())
+            work += [seats.run(), events.run()]
             mounts.append(Mount(node.gateway.routes()))
         node.app = app = build_app(
             features=features,
@@ -183,7 +217,7 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
         yield node
 
 
-def _api(node: Node, listeners: Listeners) -> tuple[list[Mount], list[object]]:
+def _api(node: Node, views: Views, listeners: Listeners) -> tuple[list[Mount], list[object]]:
     mounts = [
         Mount(HealthRoutes(node.probe, list(node.settings.roles)).routes(), HEALTH),
         Mount(MetricsRoutes(node.metrics).routes(), METRICS),
@@ -198,6 +232,8 @@ def _api(node: Node, listeners: Listeners) -> tuple[list[Mount], list[object]]:
         playback_tokens=node.playback_tokens,
         live=node.live,
         media=node.media,
+        views=views,
+        passes=node.passes,
         listeners=listeners,
         limits=node.limits,
         clock=node.clock,

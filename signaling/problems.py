@@ -74,8 +74,26 @@ CATALOGUE: Mapping[str, ProblemKind] = {
             "stream-not-live",
             409,
             "Stream not live",
-            "Nobody publishes to it now. Try again when it is live.",
+            "Nobody publishes to it now. Try again when it is live. Its HLS manifest answers 404 with this.",
         ),
+        ProblemKind("stream-ended", 410, "Stream ended", "It is over and was not recorded."),
+        ProblemKind(
+            "recording-not-found", 404, "Recording not found", "None has this id, or it was too old to keep."
+        ),
+        ProblemKind(
+            "too-far-ahead",
+            400,
+            "Too far ahead",
+            "`_HLS_msn` is more than one beyond the next segment (RFC 8216bis section 6.2.5.2).",
+        ),
+        ProblemKind(
+            "bad-delivery-directive",
+            400,
+            "Bad delivery directive",
+            "`_HLS_msn` and `_HLS_part` are decimal numbers, the second only with the first.",
+        ),
+        ProblemKind("overdue", 503, "Overdue", "The stream is late. Try again after Retry-After."),
+        ProblemKind("edge-only", 403, "For the edge", "Viewers of private streams use `/hls/t/{token}`."),
         ProblemKind(
             "no-seat",
             503,

@@ -76,7 +76,7 @@ class WebRtc:
 
     def seats(self, stream_id: str) -> Seats:
         seats = self._sfu.seats
-        return Seats(seats.taken(stream_id), seats.free(stream_id) > 0)
+        return Seats(seats.taken(stream_id), seats.free(stream_id))
 
     async def close_publishers(self, stream_id: str) -> None:
         if (stream := self._sfu.router.get(stream_id)) is not None:

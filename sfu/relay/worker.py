@@ -29,6 +29,8 @@ PR_SET_PDEATHSIG = 1
 """linux/prctl.h"""
 CANCEL_S = 3.0
 """Time for the function to clean up; the supervisor kills after five seconds."""
+LAST_S = 8
+"""From the end of the work to the end of the process."""
 
 
 def load(entry: str) -> WorkerFunction:
@@ -49,6 +51,8 @@ async def run(function: WorkerFunction, end: socket.socket) -> int:
     try:
         # whichever ends first: the work is done, or the node is gone
         await asyncio.wait([work, serving], return_when=asyncio.FIRST_COMPLETED)
+        # whatever its threads are at: nobody is left to kill it where the node is gone (SIGALRM ends it)
+        signal.alarm(LAST_S)
         if not work.done():
             work.cancel()
             await asyncio.wait([work], timeout=CANCEL_S)
