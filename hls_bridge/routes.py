@@ -171,12 +171,9 @@ class _Handlers:
     async def _guarded(
         self, request: web.Request, target: _Target, answer: Coroutine[Any, Any, web.StreamResponse]
     ) -> web.StreamResponse:
-        refused = await self._refusal(request, target)
-        if refused is not None:
-            answer.close()
-            return refused
         try:
-            return await answer
+            refused = await self._refusal(request, target)
+            return await answer if refused is None else refused
         except NotFound as error:
             name = "stream-not-live" if "not live" in str(error) else "not-found"
             return problem(404, name, str(error))
@@ -186,6 +183,8 @@ class _Handlers:
             return problem(400, "too-far-ahead", str(error))
         except Overdue:
             return problem(503, "overdue", "the stream is late", retry_after_s=2)
+        finally:
+            answer.close()
 
     async def _refusal(self, request: web.Request, target: _Target) -> web.Response | None:
         if target.edge:
