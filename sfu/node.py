@@ -166,7 +166,10 @@ class Sfu:
 
     def _read_events(self) -> None:
         for event in self.engine.poll_events(EVENTS_PER_TURN):
-            self._handle(event)
+            try:
+                self._handle(event)
+            except Exception:  # the events behind it concern other peers, and are told only once
+                log.exception("event %s failed", event[0])
 
     def _handle(self, event: Event) -> None:
         match event:
