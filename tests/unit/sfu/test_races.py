@@ -15,6 +15,7 @@ from sfu.publisher import Publisher, PublishGrant
 from sfu.whip import whip_routes
 from tests.unit.sfu import conftest
 from tests.unit.sfu.conftest import Node
+from tests.unit.sfu.offers import offer
 
 
 class Keys:
@@ -121,3 +122,22 @@ async def test_a_refusal_of_the_engine_leaves_nothing_behind(
     assert response.status == 400
     assert node.sfu.seats.total == 0
     assert len(node.sfu.sessions) == 1
+
+
+async def test_a_refused_first_publisher_leaves_no_stream(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: Any) -> int:
+        raise ValueError("bad credentials")
+
+    monkeypatch.setattr(node.engine, "open_transport", refuse)
+    assert (await node.whip()).status == 400
+    assert len(node.sfu.router) == 0
+
+
+async def test_credentials_that_are_no_ice_chars_cost_no_seat(node: Node) -> None:
+    await node.go_live()
+    body = offer("chromium-watch").replace("a=ice-ufrag:", "a=ice-ufrag:" + "é" * 200)
+    response = await node.client.post("/whep/show", data=body, headers={"Content-Type": "application/sdp"})
+    assert (response.status, (await response.json())["type"]) == (400, "/problems/bad-sdp")
+    assert node.sfu.seats.total == 0
