@@ -135,7 +135,11 @@ async def publish(
         # while it closes another request of the same publisher may come first
         await older.close("replaced")
         grant = await authorize()
-    publisher = Publisher(sfu, stream, agreement, grant, slot)
+    try:
+        publisher = Publisher(sfu, stream, agreement, grant, slot)
+    except ValueError as error:
+        stream.discard()
+        raise SdpError(str(error)) from error
     try:
         publisher.open_media()
     except ValueError as error:

@@ -101,6 +101,10 @@ class Stream:
         self.handle_viewers()
         self._leave_if_empty()
 
+    def discard(self) -> None:
+        """Nobody came after all; who is here stays."""
+        self._leave_if_empty()
+
     def publisher(self, participant_id: str) -> Attached | None:
         """The session behind a publishing participant."""
         return next((s for s in self._attached if s.publishing and s.participant_id == participant_id), None)
