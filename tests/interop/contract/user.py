@@ -104,7 +104,7 @@ class User:
         """The stream, once its status is that."""
         async with asyncio.timeout(WITHIN_S):
             while (stream := await self.see(stream_id))["status"] != status:
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.1)  # noqa: ASYNC110 - the other side is a process
         return stream
 
     async def post(self, path: str, sdp: str, key: str | None = None) -> tuple[str, str]:
