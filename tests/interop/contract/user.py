@@ -103,8 +103,8 @@ class User:
     async def until(self, stream_id: str, status: str) -> dict[str, Any]:
         """The stream, once its status is that."""
         async with asyncio.timeout(WITHIN_S):
-            while (stream := await self.see(stream_id))["status"] != status:
-                await asyncio.sleep(0.1)  # noqa: ASYNC110 - the other side is a process
+            while (stream := await self.see(stream_id))["status"] != status:  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
         return stream
 
     async def post(self, path: str, sdp: str, key: str | None = None) -> tuple[str, str]:
