@@ -247,7 +247,7 @@ async def test_a_private_stream_is_for_its_owner_and_token_holders(api: Api, clo
     assert answer.status == 201
     assert answer.json["expires_at"] == "2030-01-01T12:01:00Z"
     token = answer.json["token"]
-    assert answer.json["watch_url"] == f"{api.node.url}/watch/{made['stream_id']}?token={token}"
+    assert answer.json["watch_url"] == f"{api.node.url}/watch/{made['stream_id']}#playback_token={token}"
     for suffix in ("", "/playback"):
         assert (await api.call("GET", path + suffix)).problem == "unauthorized"
         assert (await api.call("GET", path + suffix, token=other)).problem == "private-stream"
