@@ -3,6 +3,7 @@
 
 mod encoding;
 mod meter;
+mod seen;
 
 use std::collections::HashMap;
 use std::sync::Arc;
