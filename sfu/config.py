@@ -60,6 +60,7 @@ class SfuConfig:
     ice_servers: tuple[IceServer, ...] = ()
     seats_per_stream: int = 1000
     seats_per_node: int | None = None
+    hosts_per_stage: int = 16
     seat_hold_s: float = 10.0
     """A seat is given back when no media path stands this long after the POST: twice what a slow
     phone takes for ICE and DTLS."""

@@ -8,6 +8,7 @@ from sfu.media import Codec, Kind
 
 __all__ = [
     "ProgramCodec",
+    "StageChanged",
     "StreamEnded",
     "StreamEvent",
     "StreamLive",
@@ -72,4 +73,13 @@ class StreamNotice:
     text: str
 
 
-StreamEvent = StreamLive | StreamEnded | ViewersChanged | ProgramCodec | TracksChanged | StreamNotice
+@dataclass(frozen=True, slots=True)
+class StageChanged:
+    """Hosts, their tracks, mutes or gains, the layout, or who speaks."""
+
+    stream_id: str
+
+
+StreamEvent = (
+    StreamLive | StreamEnded | ViewersChanged | ProgramCodec | TracksChanged | StreamNotice | StageChanged
+)

@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 EVENTS_PER_TURN = 1024
 """Events handled before the loop may do something else: about 5 ms of Python."""
 
+LEVELS_S = 0.15
+"""How often audio levels are read: a syllable is about as long."""
+
 
 class _CodecMismatch(Protocol):
     def __call__(self, subscription: int, codec: str) -> None: ...
@@ -92,6 +95,7 @@ class Sfu:
         addresses = candidate_addresses(self.config.host, self.config.advertise_ip)
         self.candidates = [Candidate(address, self._engine.port) for address in addresses]
         asyncio.get_running_loop().add_reader(self._engine.fileno(), self._read_events)
+        self.tasks.spawn(self._poll_levels(), "audio levels")
         return self
 
     async def __aexit__(
@@ -153,9 +157,18 @@ class Sfu:
             for source in stream.program.sources
         )
 
+    async def _poll_levels(self) -> None:
+        while True:
+            await asyncio.sleep(LEVELS_S)
+            for stream in self.router.streams():
+                stream.stage.poll_levels(self.engine.now_us())
+
     def _read_events(self) -> None:
         for event in self.engine.poll_events(EVENTS_PER_TURN):
-            self._handle(event)
+            try:
+                self._handle(event)
+            except Exception:  # the events behind it concern other peers, and are told only once
+                log.exception("event %s failed", event[0])
 
     def _handle(self, event: Event) -> None:
         match event:
@@ -194,4 +207,11 @@ class Sfu:
                 # whoever waits for a tap must not wait for an event that was lost
                 for tap in self._taps.values():
                     tap.handle_readable()
+                self._reconcile()
                 log.warning("%d engine events lost: the event loop was too slow", count)
+
+    def _reconcile(self) -> None:
+        """Close what the engine has closed: the event of it may be among the lost."""
+        for transport in list(self._transports.values()):
+            if self.engine.transport_stats(transport.transport_id) is None:
+                transport.handle_closed("lost")

@@ -28,12 +28,16 @@ INJECTED_PAYLOAD_TYPE = 96
 class Participant:
     """Made by ``Stream.join()``. ``closed`` once it has left; then tap() and publish() raise."""
 
-    def __init__(self, sfu: Sfu, stream: Stream, participant_id: str, role: Role, name: str) -> None:
+    def __init__(
+        self, sfu: Sfu, stream: Stream, participant_id: str, role: Role, name: str, *, owner: bool = False
+    ) -> None:
         self._sfu = sfu
         self.stream = stream
         self._participant_id = participant_id
         self.role = role
         self.name = name
+        self.owner = owner
+        """Whether it acts for the stream's owner."""
         self.tracks: dict[int, Track] = {}
         self.closed = False
         self.on_track: Callable[[Track, Change, str], None] | None = None
@@ -48,6 +52,10 @@ class Participant:
     def track_of(self, kind: Kind) -> Track | None:
         """The first Track of ``kind``."""
         return next((track for track in self.tracks.values() if track.kind == kind), None)
+
+    def track_from(self, source: TrackSource) -> Track | None:
+        """The Track of this ``source``."""
+        return next((track for track in self.tracks.values() if track.source == source), None)
 
     @property
     def flowing(self) -> bool:

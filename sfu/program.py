@@ -40,6 +40,16 @@ class Program:
         return None if self._pinned else self._active
 
     @property
+    def active_publisher(self) -> Participant | None:
+        """Whom the Program shows when it follows its publishers."""
+        return self._slots.get(self._active) if self._active is not None else None
+
+    @property
+    def publishers(self) -> list[Participant]:
+        """Holders of the slots."""
+        return list(self._slots.values())
+
+    @property
     def pinned(self) -> bool:
         return self._pinned
 
@@ -86,6 +96,7 @@ class Program:
 
     def update(self) -> None:
         """Choose the publisher anew: the primary as long as it sends, the backup while only it does."""
+        self._active = self._choose()
         if self._pinned:
             audio, video = self._targets["audio"], self._targets["video"]
             self._point(
@@ -93,8 +104,7 @@ class Program:
                 None if video is None or video.closed else video,
             )
             return
-        self._active = self._choose()
-        publisher = self._slots.get(self._active) if self._active is not None else None
+        publisher = self.active_publisher
         if publisher is None:
             self._point(None, None)
         else:

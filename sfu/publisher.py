@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -55,7 +56,7 @@ class Publisher(Session):
         super().__init__(sfu, stream, agreement)
         self._bounds = grant.bounds or sfu.config.bounds
         identity = publisher_id(grant, slot)
-        self.participant = stream.join("host", participant_id=identity, name=grant.name)
+        self.participant = stream.join("host", participant_id=identity, name=grant.name, owner=grant.program)
         self.participant.on_track = self._handle_track
         self._notice: tuple[str, str] | None = None
         self._grant = grant
@@ -85,6 +86,10 @@ class Publisher(Session):
         return True
 
     @property
+    def keyed(self) -> bool:
+        return self._grant.program
+
+    @property
     def participant_id(self) -> str | None:
         return self.participant.participant_id
 
@@ -104,28 +109,37 @@ class Publisher(Session):
         if notice is not None:
             self.stream.notice(self.participant, *notice)
         await self.participant.close()
-        if reason == "stopped" and self.stream.live and not self.stream.program.has_source:
-            await self.stream.end(reason)
+        await self.stream.publisher_left(reason)
 
 
 def publisher_id(grant: PublishGrant, slot: Slot) -> str:
     return grant.publisher if slot == "primary" else f"{grant.publisher}-{slot}"
 
 
-async def publish(sfu: Sfu, grant: PublishGrant, slot: Slot, sdp: str) -> Publisher:
+async def publish(
+    sfu: Sfu, authorize: Callable[[], Awaitable[PublishGrant]], slot: Slot, sdp: str
+) -> Publisher:
     """Negotiate and open; an older session of the same publisher in the same slot is closed.
 
-    Raises SdpError or NoCommonCodec, before anything has changed.
+    ``authorize`` is asked again after each wait: a key may be replaced meanwhile. Raises what it raises,
+    SdpError, NoCommonCodec or StageFull, before anything has changed.
     """
+    grant = await authorize()
     agreement = accept_publisher(parse_offer(sdp), sfu.config.codecs)
     while True:
         stream = sfu.router.open(grant.stream_id)
+        stream.stage.check_room(owner=grant.program, participant_id=publisher_id(grant, slot))
         older = stream.publisher(publisher_id(grant, slot))
         if older is None:
             break
         # while it closes another request of the same publisher may come first
         await older.close("replaced")
-    publisher = Publisher(sfu, stream, agreement, grant, slot)
+        grant = await authorize()
+    try:
+        publisher = Publisher(sfu, stream, agreement, grant, slot)
+    except ValueError as error:
+        stream.discard()
+        raise SdpError(str(error)) from error
     try:
         publisher.open_media()
     except ValueError as error:

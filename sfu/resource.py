@@ -13,6 +13,7 @@ from sfu.sdp.codecs import NoCommonCodec
 from sfu.sdp.fragment import parse_fragment
 from sfu.sdp.offer import SdpError
 from sfu.session import Session, SessionGone, Sessions
+from sfu.stage import StageFull
 
 __all__ = [
     "bad_sdp",
@@ -21,10 +22,12 @@ __all__ = [
     "created",
     "find_session",
     "no_common_codec",
+    "no_content",
     "open_to_all",
     "options",
     "read_body",
     "session_routes",
+    "stage_full",
 ]
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -85,6 +88,12 @@ def bad_sdp(error: SdpError) -> Problem:
     return Problem("bad-sdp", 400, "Bad SDP", str(error))
 
 
+def stage_full(error: StageFull) -> Problem:
+    return Problem(
+        "stage-full", 409, "The stage is full", "No host more fits on the stage.", limit=error.limit
+    )
+
+
 def no_common_codec(error: NoCommonCodec) -> Problem:
     return Problem(
         "no-common-codec",
@@ -111,11 +120,11 @@ def created(session: Session, answer: str, location: str, ice_servers: tuple[Ice
 
 
 def options(methods: str, extra: Mapping[str, str] | None = None) -> Handler:
-    """OPTIONS: what may be posted here (RFC 9725 section 4.2), and CORS preflight."""
+    """OPTIONS: what may be posted here (RFC 9725 section 4.2 names 200), and CORS preflight."""
 
     async def handle(_: web.Request) -> web.StreamResponse:
         return web.Response(
-            status=204,
+            status=200,
             headers={
                 "Allow": methods,
                 "Access-Control-Allow-Methods": methods,
@@ -129,12 +138,18 @@ def options(methods: str, extra: Mapping[str, str] | None = None) -> Handler:
 
 
 def bind_resource(
-    path: str, handlers: Mapping[str, Handler], extra: Mapping[str, str] | None = None
+    path: str,
+    handlers: Mapping[str, Handler],
+    extra: Mapping[str, str] | None = None,
+    *,
+    read: Handler | None = None,
 ) -> list[web.RouteDef]:
-    """Routes of one path: the handlers, OPTIONS, and 405 with Allow for the rest."""
-    methods = ", ".join([*handlers, "OPTIONS"])
+    """Routes of one path: the handlers, GET and HEAD by ``read``, OPTIONS; 405 with Allow for the rest."""
+    methods = ", ".join([*handlers, *(["GET", "HEAD"] if read else []), "OPTIONS"])
 
     async def refuse(request: web.Request) -> web.StreamResponse:
+        if read is not None and request.method in ("GET", "HEAD"):
+            return await read(request)
         raise Problem(
             "method-not-allowed",
             405,
@@ -147,6 +162,11 @@ def bind_resource(
     routes.append(web.route("OPTIONS", path, options(methods, extra)))
     routes.append(web.route("*", path, open_to_all(refuse)))
     return routes
+
+
+async def no_content(_: web.Request) -> web.StreamResponse:
+    """GET of what has no representation (RFC 9725 section 4.1)."""
+    return web.Response(status=204)
 
 
 def find_session(sessions: Sessions, request: web.Request, kind: type[S]) -> S:
@@ -202,8 +222,12 @@ def session_routes(
         await find_session(sessions, request, kind).close("stopped")
         return web.Response(status=200)
 
+    async def read(request: web.Request) -> web.StreamResponse:
+        find_session(sessions, request, kind)
+        return await no_content(request)
+
     handlers = {"PATCH": patch, "DELETE": delete}
-    routes = bind_resource(path, handlers, {"Accept-Patch": FRAGMENT})
+    routes = bind_resource(path, handlers, {"Accept-Patch": FRAGMENT}, read=read)
     for suffix, handler in (more or {}).items():
         routes += bind_resource(f"{path}/{suffix}", {"PUT": handler})
     return routes

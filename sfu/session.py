@@ -43,6 +43,8 @@ class Session:
         self.etag = _new_etag()
         self.closed_because: str | None = None
         self._left = asyncio.Event()
+        self._sdp_session = secrets.randbits(62)
+        self._sdp_version = 0
         self.transport = Transport(
             sfu.engine,
             sfu.identity,
@@ -67,12 +69,24 @@ class Session:
         return False
 
     @property
+    def keyed(self) -> bool:
+        """Whether it lives by the stream key, and ends when that is replaced."""
+        return False
+
+    @property
+    def on_stage(self) -> bool:
+        """Whether it belongs to a host who stays on stage when the broadcast ends."""
+        return False
+
+    @property
     def participant_id(self) -> str | None:
         return None
 
     def local_end(self) -> LocalEnd:
+        self._sdp_version += 1
         return LocalEnd(
-            session_id=secrets.randbits(62),
+            session_id=self._sdp_session,
+            version=self._sdp_version,
             ice=self.transport.local,
             fingerprint=self._sfu.identity.fingerprint,
             setup=self.transport.setup,
@@ -91,6 +105,9 @@ class Session:
 
     def handle_connected(self) -> None:
         """The peer's media path stands."""
+
+    def handle_stage(self) -> None:
+        """The stage has other tracks, another lead, or somebody was muted."""
 
     def handle_message(self, label: str, message: bytes | str) -> None:
         """A message on a data channel of the peer."""

@@ -12,6 +12,7 @@ from sfu.events import ProgramCodec, StreamEnded, StreamLive, StreamNotice, Trac
 from sfu.media import Codec, Kind
 from sfu.participant import Participant, Role
 from sfu.program import Program
+from sfu.stage import Stage
 from sfu.track import Change, Track
 
 if TYPE_CHECKING:
@@ -27,6 +28,20 @@ class Attached(Protocol):
 
     @property
     def publishing(self) -> bool: ...
+
+    @property
+    def keyed(self) -> bool:
+        """Whether it lives by the stream key."""
+        ...
+
+    @property
+    def on_stage(self) -> bool:
+        """Whether it outlives the broadcast: a host's, who stays on stage."""
+        ...
+
+    def handle_stage(self) -> None:
+        """The stage has changed."""
+        ...
 
     @property
     def participant_id(self) -> str | None:
@@ -51,8 +66,10 @@ class Stream:
         self.stream_id = stream_id
         self.participants: dict[str, Participant] = {}
         self.program = Program(sfu.engine)
+        self.stage = Stage(sfu, self)
         self.live = False
         self.closed = False
+        self._ending = False
         self._attached: set[Attached] = set()
         self._grace: asyncio.TimerHandle | None = None
         self._codecs: dict[Kind, Codec] = {}
@@ -63,13 +80,17 @@ class Stream:
         """Viewers over WebRTC whose media path stands."""
         return self._viewers
 
-    def join(self, role: Role, *, participant_id: str | None = None, name: str = "") -> Participant:
+    def join(
+        self, role: Role, *, participant_id: str | None = None, name: str = "", owner: bool = False
+    ) -> Participant:
         """A new Participant of this stream; ValueError if the id is taken."""
         identity = participant_id or secrets.token_urlsafe(9)
         if identity in self.participants:
             raise ValueError(f"participant {identity!r} is here already")
-        participant = Participant(self._sfu, self, identity, role, name)
+        participant = Participant(self._sfu, self, identity, role, name, owner=owner)
         self.participants[identity] = participant
+        if role == "host":
+            self.stage.changed()
         return participant
 
     def attach(self, session: Attached) -> None:
@@ -78,6 +99,10 @@ class Stream:
     def detach(self, session: Attached) -> None:
         self._attached.discard(session)
         self.handle_viewers()
+        self._leave_if_empty()
+
+    def discard(self) -> None:
+        """Nobody came after all; who is here stays."""
         self._leave_if_empty()
 
     def publisher(self, participant_id: str) -> Attached | None:
@@ -99,14 +124,25 @@ class Stream:
             if codec is not None and codec != self._codecs.get(kind):
                 self._codecs[kind] = codec
                 self._sfu.emit(ProgramCodec(self.stream_id, codec))
-        if self.program.has_source:
+        if self.has_source:
             self._cancel_grace()
         if self.program.flowing:
-            if not self.live:
+            # while it ends, tracks go one after the other: what is left of them is no new broadcast
+            if not self.live and not self._ending:
                 self.live = True
                 self._sfu.emit(StreamLive(self.stream_id))
-        elif self.live and not self.program.has_source and self._grace is None:
+        elif self.live and not self.has_source and self._grace is None:
             self._grace = asyncio.get_running_loop().call_later(self._sfu.config.grace_s, self._grace_over)
+
+    @property
+    def has_source(self) -> bool:
+        """Whether anybody publishes to the Program, muted or not."""
+        return self.program.has_source or bool(self.stage.sending)
+
+    async def publisher_left(self, reason: str) -> None:
+        """A publisher's session has closed: who stopped as the last one has ended the broadcast."""
+        if reason == "stopped" and self.live and not self.has_source:
+            await self.end(reason)
 
     def point_program(self, audio: Track | None, video: Track | None) -> None:
         """Point the Program at these tracks until follow_publisher()."""
@@ -114,27 +150,34 @@ class Stream:
         self.refresh()
 
     def follow_publisher(self) -> None:
-        """The Program is the active publisher's own tracks again."""
+        """The Program is what the stage shows again."""
         self.program.follow()
-        self.refresh()
+        self.handle_stage()
 
     async def end(self, reason: str) -> None:
-        """End the broadcast: every viewer and publisher is closed. Idempotent."""
+        """End the broadcast: every viewer and publisher is closed. Hosts stay on stage after ``gone`` and
+        ``stopped``, to begin another. Idempotent."""
         if self.closed:
             return
         self._cancel_grace()
         was_live, self.live = self.live, False
-        if was_live:
-            self._sfu.emit(StreamEnded(self.stream_id, reason))
-        await self._close_all(list(self._attached), reason)
-        for participant in list(self.participants.values()):
-            await participant.close()
+        self._ending = True
+        try:
+            if was_live:
+                self._sfu.emit(StreamEnded(self.stream_id, reason))
+            stays = reason in ("gone", "stopped")
+            await self._close_all([each for each in self._attached if not (stays and each.on_stage)], reason)
+            for participant in list(self.participants.values()):
+                if not (stays and participant.role == "host"):
+                    await participant.close()
+        finally:
+            self._ending = False
         self._leave_if_empty()
 
     async def close_publishers(self, reason: str) -> None:
-        """Close every session that publishes, e.g. because the stream key was changed. Viewers stay
-        for the grace period."""
-        await self._close_all([session for session in self._attached if session.publishing], reason)
+        """Close every session that publishes with the stream key, e.g. because it was changed. Viewers
+        stay for the grace period, hosts on stage for good."""
+        await self._close_all([session for session in self._attached if session.keyed], reason)
 
     def handle_viewers(self) -> None:
         """A viewer's media path came or went."""
@@ -145,21 +188,31 @@ class Stream:
 
     def handle_tracks(self, participant: Participant) -> None:
         self._sfu.emit(TracksChanged(self.stream_id, participant.participant_id))
-        self.program.update()
+        self.handle_stage()
+
+    def handle_stage(self) -> None:
+        """Hosts, tracks or mutes are others than before."""
+        if self.closed:
+            return
+        self.stage.update()
+        for session in list(self._attached):
+            session.handle_stage()
         self.refresh()
+        self.stage.changed()
 
     def handle_track(self, participant: Participant, change: Change) -> None:
         if change == "resolution":
             return
         if change != "closed":
             self._sfu.emit(TracksChanged(self.stream_id, participant.participant_id))
-        self.program.update()
-        self.refresh()
+        self.handle_stage()
 
     def handle_left(self, participant: Participant) -> None:
         self.participants.pop(participant.participant_id, None)
         self.program.leave_slot(participant)
-        self.refresh()
+        if participant.role == "mixer":
+            self.stage.handle_mixer_left()
+        self.handle_stage()
         self._leave_if_empty()
 
     def _grace_over(self) -> None:
@@ -175,6 +228,7 @@ class Stream:
         if not self.closed and not self.live and not self.participants and not self._attached:
             self.closed = True
             self._cancel_grace()
+            self.stage.close()
             self.program.close()
             self._on_empty(self)
 

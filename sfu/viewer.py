@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from sfu.sdp.negotiation import AcceptedMedia, Agreement, Sender, accept_viewer
 from sfu.sdp.offer import SdpError, parse_offer
 from sfu.seats import Seat
 from sfu.session import Session
+from sfu.ssrc import new_ssrcs
 
 if TYPE_CHECKING:
     from sfu.node import Sfu
@@ -55,6 +55,9 @@ class Viewer(Session):
         self._seat = seat
         self.subscriptions: dict[Kind, Subscription] = {}
         self._answer_media: tuple[AcceptedMedia, ...] = ()
+        self._lacks_mixer = False
+        """Whether the mixer's codec is none of this viewer's."""
+        self._sources: dict[Kind, int] = {}
         self._hold = asyncio.get_running_loop().call_later(sfu.config.seat_hold_s, self._never_connected)
 
     def open_media(self) -> None:
@@ -63,7 +66,7 @@ class Viewer(Session):
         media = []
         for accepted in self.agreement.media:
             kind: Kind = "video" if accepted.section.kind == "video" else "audio"
-            ssrc, rtx_ssrc = _new_ssrcs()
+            ssrc, rtx_ssrc = new_ssrcs()
             source = stream.program.video if kind == "video" else stream.program.audio
             subscription_id = sfu.engine.add_subscription(
                 self.transport.transport_id,
@@ -108,6 +111,23 @@ class Viewer(Session):
 
     def handle_codec_mismatch(self, subscription: int, codec: str) -> None:
         self._sfu.codec_mismatches += 1
+        if self.stream.stage.mixed and not self._lacks_mixer:
+            self._lacks_mixer = True
+            self.handle_stage()
+
+    def handle_stage(self) -> None:
+        """Who lacks the mixer's codec gets the lead's own tracks while the Program is mixed."""
+        if not self._lacks_mixer or self.transport.closed:
+            return
+        stage, program = self.stream.stage, self.stream.program
+        lead = stage.lead if stage.mixed else None
+        for kind, subscription in self.subscriptions.items():
+            alias = program.video if kind == "video" else program.audio
+            track = lead.track_of(kind) if lead is not None else None
+            source = alias.track_id if track is None or stage.muted(track) else track.track_id
+            if source != self._sources.get(kind, alias.track_id):
+                self._sources[kind] = source
+                self._sfu.engine.set_source(self.transport.transport_id, subscription.subscription_id, source)
 
     async def _closed(self, reason: str) -> None:
         self._hold.cancel()
@@ -132,21 +152,21 @@ async def watch(sfu: Sfu, stream_id: str, sdp: str, seats: int | None = None) ->
         kind: Kind = "video" if media.section.kind == "video" else "audio"
         current = stream.program.codec(kind)
         names = tuple(dict.fromkeys(codec.payload_type.name for codec in media.codecs))
-        if current is not None and current.name.lower() not in [name.lower() for name in names]:
+        if current is None or current.name.lower() in [name.lower() for name in names]:
+            continue
+        lead = stream.stage.lead if stream.stage.mixed else None
+        own = lead.track_of(kind) if lead is not None else None
+        if own is None or own.codec is None or own.codec.name.lower() not in [n.lower() for n in names]:
             raise NoCommonCodec(kind, names, (current.name,))
     seat = sfu.seats.take(stream_id, seats)
-    viewer = Viewer(sfu, stream, agreement, seat)
+    try:
+        viewer = Viewer(sfu, stream, agreement, seat)
+    except ValueError as error:
+        seat.release()
+        raise SdpError(str(error)) from error
     try:
         viewer.open_media()
     except ValueError as error:
         await viewer.close("refused")
         raise SdpError(str(error)) from error
     return viewer
-
-
-def _new_ssrcs() -> tuple[int, int]:
-    ssrc = secrets.randbelow(2**32 - 2) + 1
-    rtx_ssrc = ssrc
-    while rtx_ssrc == ssrc:
-        rtx_ssrc = secrets.randbelow(2**32 - 2) + 1
-    return ssrc, rtx_ssrc

@@ -17,6 +17,7 @@ from sfu.resource import (
     created,
     find_session,
     no_common_codec,
+    no_content,
     read_body,
     session_routes,
 )
@@ -26,6 +27,10 @@ from sfu.seats import NoSeat
 from sfu.viewer import StreamNotLive, UnknownEncoding, Viewer, watch
 
 __all__ = ["Admit", "WatchGrant", "whep_routes"]
+
+
+RETRY_AFTER_S = 3
+"""draft-ietf-wish-whep section 4.2 wants one: OBS is back 2.6 s after its connection broke."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +58,20 @@ def whep_routes(sfu: Sfu, admit: Admit) -> list[web.RouteDef]:
         try:
             session = await watch(sfu, grant.stream_id, offer, grant.seats)
         except StreamNotLive:
-            raise Problem("stream-not-live", 409, "Stream not live", "Nobody publishes right now.") from None
+            raise Problem(
+                "stream-not-live",
+                409,
+                "Stream not live",
+                "Nobody publishes right now.",
+                headers={"Retry-After": str(RETRY_AFTER_S)},
+            ) from None
         except NoSeat:
             raise Problem(
                 "no-seat",
                 503,
                 "No seat",
                 "Every WebRTC seat is taken; the stream is to be had over HLS.",
+                headers={"Retry-After": str(RETRY_AFTER_S)},
                 manifest_url=grant.manifest_url,
             ) from None
         except NoCommonCodec as error:
@@ -84,7 +96,9 @@ def whep_routes(sfu: Sfu, admit: Admit) -> list[web.RouteDef]:
 
     return [
         *session_routes("/whep/sessions/{session_id}", sfu.sessions, Viewer, {"encoding": encoding}),
-        *bind_resource("/whep/{stream_id}", {"POST": post}, {"Accept-Post": "application/sdp"}),
+        *bind_resource(
+            "/whep/{stream_id}", {"POST": post}, {"Accept-Post": "application/sdp"}, read=no_content
+        ),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from aiohttp import web
 
@@ -10,9 +11,20 @@ from sfu.node import Sfu
 from sfu.problem import Problem
 from sfu.program import Slot
 from sfu.publisher import Publisher, PublishGrant, publish
-from sfu.resource import bad_sdp, bearer, bind_resource, created, no_common_codec, read_body, session_routes
+from sfu.resource import (
+    bad_sdp,
+    bearer,
+    bind_resource,
+    created,
+    no_common_codec,
+    no_content,
+    read_body,
+    session_routes,
+    stage_full,
+)
 from sfu.sdp.codecs import NoCommonCodec
 from sfu.sdp.offer import SdpError
+from sfu.stage import StageFull
 
 __all__ = ["Authorize", "whip_routes"]
 
@@ -41,13 +53,13 @@ def whip_routes(sfu: Sfu, authorize: Authorize) -> list[web.RouteDef]:
             raise Problem("bad-slot", 400, "Bad slot", "slot is primary or backup.")
         offer = await read_body(request, "application/sdp", "Accept-Post")
         try:
-            grant = await authorize(key)
+            session = await publish(sfu, partial(authorize, key), slot, offer)
         except Problem as problem:
             if problem.status == 401:
                 problem.headers.setdefault("WWW-Authenticate", 'Bearer error="invalid_token"')
             raise
-        try:
-            session = await publish(sfu, grant, slot, offer)
+        except StageFull as error:
+            raise stage_full(error) from error
         except NoCommonCodec as error:
             raise no_common_codec(error) from error
         except SdpError as error:
@@ -58,6 +70,6 @@ def whip_routes(sfu: Sfu, authorize: Authorize) -> list[web.RouteDef]:
     accept = {"Accept-Post": "application/sdp"}
     return [
         *session_routes("/whip/sessions/{session_id}", sfu.sessions, Publisher),
-        *bind_resource("/whip", {"POST": post}, accept),
-        *bind_resource("/whip/{stream_key}", {"POST": post}, accept),
+        *bind_resource("/whip", {"POST": post}, accept, read=no_content),
+        *bind_resource("/whip/{stream_key}", {"POST": post}, accept, read=no_content),
     ]

@@ -36,6 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         from signaling import doctor
 
         return doctor.run(settings)
+    if options.command == "demo" and not settings.runs("engine"):
+        print("spillway: roles: the demo publishes over WHIP, which needs the role engine", file=sys.stderr)
+        return 2
     from signaling import serve
 
     if options.command == "demo":

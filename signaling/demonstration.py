@@ -41,8 +41,6 @@ class SignIn:
 @contextlib.asynccontextmanager
 async def demonstration(node: Node, stop: asyncio.Event) -> AsyncIterator[None]:
     """A ``Companion`` of the node."""
-    if not node.settings.runs("engine"):
-        raise StartError("roles: the demo publishes over WHIP, which needs the role engine")
     sign_in = await _sign_in(node)
     stream_id, key = await _stream(node, sign_in.account)
     links = Links(node.url, Listeners(webrtc=True))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 __all__ = ["Links", "Listeners"]
@@ -26,8 +28,15 @@ class Links:
     listeners: Listeners
 
     def watch(self, stream_id: str, token: str | None = None) -> str:
-        # Behind the #: the token stays in the browser, out of every server's log.
-        return f"{self.base}/watch/{stream_id}" + (f"#playback_token={token}" if token else "")
+        # The page takes it out of the address bar at once, and our access log knows no query strings.
+        return f"{self.base}/watch/{stream_id}" + (f"?token={token}" if token else "")
+
+    def studio(self, stream_id: str, invite: str) -> str:
+        return f"{self.base}/studio/{stream_id}?invite={invite}"
+
+    def whip_as_guest(self, invite: str) -> str | None:
+        """For encoders without headers."""
+        return f"{self.base}/whip/{invite}" if self.listeners.webrtc else None
 
     def whip(self) -> str | None:
         return f"{self.base}/whip" if self.listeners.webrtc else None
@@ -41,6 +50,22 @@ class Links:
         # Players ask for playlists and segments without headers: the token is a segment of the path.
         path = f"{stream_id}/t/{token}" if token else stream_id
         return f"{self.base}/api/v1/streams/{path}/manifest.m3u8"
+
+    def dvr(self, stream_id: str, token: str | None = None) -> str | None:
+        manifest = self.manifest(stream_id, token)
+        return None if manifest is None else manifest.removesuffix("manifest.m3u8") + "dvr.m3u8"
+
+    def thumbnail(self, stream_id: str) -> str:
+        return f"{self.base}/api/v1/streams/{stream_id}/thumbnail.jpg"
+
+    def absolute(self, entry: Mapping[str, Any]) -> dict[str, Any]:
+        """The entry with its paths on this host, in members whose names end in ``url``, made URLs."""
+        return {name: self._absolute(name, value) for name, value in entry.items()}
+
+    def _absolute(self, name: str, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self.absolute(each) for each in value]
+        return f"{self.base}{value}" if name.endswith("url") and value is not None else value
 
     def rtmp(self, stream_key: str, *, backup: bool = False) -> str | None:
         if self.listeners.rtmp_port is None:

@@ -30,6 +30,10 @@ class Listener(Protocol):
 
     def stream_deleted(self, stream_id: str) -> None: ...
 
+    def playback_changed(self, stream: StreamRecord) -> None:
+        """Those who watch it should hear anew how to."""
+        ...
+
     def audience_changed(self, stream_id: str, audience: Audience) -> None: ...
 
     def owner_noticed(self, stream_id: str, reason: str, text: str) -> None:
@@ -91,6 +95,11 @@ class LiveStreams:
         """Its owner changed it."""
         for listener in self._listeners:
             listener.stream_changed(stream)
+
+    def tell_playback(self, stream: StreamRecord) -> None:
+        """Seats have run out or are there again, or there are more renditions."""
+        for listener in self._listeners:
+            listener.playback_changed(stream)
 
     def tell_deleted(self, stream_id: str) -> None:
         self._audiences.pop(stream_id, None)

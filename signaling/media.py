@@ -18,8 +18,8 @@ class Seats:
     """WebRTC seats of one stream on this node."""
 
     taken: int
-    free: bool
-    """Whether the next viewer gets one: the limits of the stream and of the node."""
+    free: int
+    """How many the next viewers get: the limits of the stream and of the node."""
 
 
 class Media(Protocol):
@@ -40,7 +40,7 @@ class NoMedia:
     """A node that carries no media."""
 
     def seats(self, stream_id: str) -> Seats:
-        return Seats(0, free=False)
+        return Seats(0, 0)
 
     def counters(self) -> MediaCounters:
         return MediaCounters()

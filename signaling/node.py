@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 from collections.abc import AsyncIterator, Coroutine
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,7 +20,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from mixer.controller import Mixers
+from mixer.messages import Problem
 from sfu.node import Sfu
+from signaling.admission import Admission
 from signaling.auth.identity import Identity
 from signaling.auth.passwords import Passwords
 from signaling.auth.playback_tokens import PlaybackTokens
@@ -27,7 +31,9 @@ from signaling.auth.stream_keys import StreamKeys
 from signaling.clock import Clock
 from signaling.errors import StartError
 from signaling.gateway.gateway import Gateway
+from signaling.gateway.stage import StageEvents
 from signaling.gateway.streams import StreamEvents
+from signaling.hls import Hls, NoHls
 from signaling.http.access_log import AccessLogger
 from signaling.http.accounts import AccountRoutes
 from signaling.http.app import Mount, build_app
@@ -37,8 +43,11 @@ from signaling.http.metrics import MetricsRoutes
 from signaling.http.node_descriptions import HEALTH, METRICS
 from signaling.http.origin import Origins
 from signaling.http.pages import Pages
+from signaling.http.passes import Passes
 from signaling.http.resolver import RequestResolver
+from signaling.http.stage import StageRoutes
 from signaling.http.streams import StreamRoutes
+from signaling.http.viewing import ViewingRoutes
 from signaling.installation import Installation
 from signaling.links import Listeners
 from signaling.listening import listen, local_url, tls_context
@@ -46,11 +55,15 @@ from signaling.live import LiveStreams
 from signaling.media import Media, NoMedia
 from signaling.metrics import Metrics
 from signaling.rate_limits import RateLimits
+from signaling.seat_calls import SeatCalls
 from signaling.settings import Settings
+from signaling.stage import Stages
 from signaling.store.database import open_database
 from signaling.store.interfaces import StoreUnreachable
 from signaling.store.sql_accounts import SqlAccounts
+from signaling.store.sql_invites import SqlInvites
 from signaling.store.sql_streams import SqlStreams
+from signaling.viewing import open_viewing
 from signaling.views import Views
 from signaling.webrtc import WebRtc, sfu_config
 
@@ -63,7 +76,7 @@ DRAIN_S = 3.0
 """How long requests under way may take at the end."""
 PROBE_S = 2.0
 
-UNSUPPORTED = ("redis_url", "cassandra_hosts", "dynamodb_url", "s3_url")
+UNSUPPORTED = ("redis_url", "cassandra_hosts", "dynamodb_url")
 
 
 class Node:
@@ -78,6 +91,7 @@ class Node:
         self.database = database
         self.accounts = SqlAccounts(database)
         self.streams = SqlStreams(database)
+        self.invites = SqlInvites(database)
         self.passwords = Passwords()
         self.playback_tokens = PlaybackTokens(installation.secret)
         self.identity = Identity(self.accounts, self.streams, self.playback_tokens, clock)
@@ -90,9 +104,15 @@ class Node:
         self.url = ""
         """Under which this machine reaches the node; set when it listens."""
         self.media: Media = NoMedia()
+        self.hls: Hls = NoHls()
+        self.passes = Passes(self.identity, self.playback_tokens, clock)
         self.metrics = Metrics(lambda: self.media.counters())
         self.gateway = Gateway(self.identity, self.origins, self.metrics, clock, limits=settings.rate_limits)
         self.app = web.Application()
+
+    def mixer_noticed(self, stream_id: str, trouble: Problem) -> None:
+        """For the stream's owner: why a host is not in the picture."""
+        self.live.report_notice(stream_id, trouble.code, trouble.text)
 
     async def probe(self) -> tuple[State, list[str]]:
         """Readiness, and what is degraded."""
@@ -131,31 +151,76 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
         await node.streams.end_all_of(installation.node_id, clock.now())
         stack.push_async_callback(node.live.drain)
 
-        listeners = Listeners(webrtc=settings.runs("engine"))
+        hls = all(settings.runs(role) for role in ("engine", "origin", "bridge"))
+        listeners = Listeners(webrtc=settings.runs("engine"), hls=hls)
         work: list[Coroutine[Any, Any, None]] = [
             node.live.run(),
             node.live.run_audiences(),
             node.metrics.run(clock.monotonic_s),
         ]
         mounts = []
+        stages = None
+        features: list[object] = []
         if settings.runs("engine"):
+            sfu = await stack.enter_async_context(_engine(settings))
+            stages = Stages(sfu, node.invites, clock)
+            if settings.runs("mixer"):
+                Mixers(sfu, _mixer_arguments(), node.mixer_noticed)
             webrtc = WebRtc(
-                await stack.enter_async_context(_engine(settings)),
+                sfu,
                 live=node.live,
                 keys=node.keys,
                 identity=node.identity,
                 origins=node.origins,
                 limits=node.limits,
                 listeners=listeners,
+                stages=stages,
+                streams=node.streams,
             )
             node.media = webrtc
             mounts.append(webrtc.mount())
-        api_mounts, features = _api(node, listeners)
+            if hls:
+                admission = Admission(node.streams, node.identity, clock)
+                viewing = await stack.enter_async_context(
+                    open_viewing(settings, clock, sfu, node.live, admission)
+                )
+                node.hls = viewing.broadcasts
+                mounts.append(viewing.mount())
+                features.append(
+                    ViewingRoutes(
+                        origin=viewing.origin,
+                        recorder=viewing.recorder,
+                        kept=viewing.kept,
+                        identity=node.identity,
+                        passes=node.passes,
+                        limits=node.limits,
+                        listeners=listeners,
+                    )
+                )
+                work += viewing.work()
+        views = Views(node.live, node.media, node.hls)
+        api_mounts, api_features = _api(node, views, listeners)
         mounts += api_mounts
+        features += api_features
+        if stages is not None and settings.runs("api"):
+            features.append(
+                StageRoutes(
+                    stages=stages,
+                    invites=node.invites,
+                    identity=node.identity,
+                    listeners=listeners,
+                    limits=node.limits,
+                    clock=clock,
+                )
+            )
         if settings.runs("gateway"):
-            events = StreamEvents(node.gateway, node.identity, Views(node.live, node.media), listeners)
+            seats = SeatCalls(node.live, node.media, clock)
+            events = StreamEvents(node.gateway, node.identity, views, node.passes, seats, listeners)
+            node.live.listen(seats)
             node.live.listen(events)
-            work.append(events.run())
+            work += [seats.run(), events.run()]
+            if stages is not None:
+                work.append(StageEvents(node.gateway, node.identity, stages).run())
             mounts.append(Mount(node.gateway.routes()))
         node.app = app = build_app(
             features=features,
@@ -183,7 +248,7 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
         yield node
 
 
-def _api(node: Node, listeners: Listeners) -> tuple[list[Mount], list[object]]:
+def _api(node: Node, views: Views, listeners: Listeners) -> tuple[list[Mount], list[object]]:
     mounts = [
         Mount(HealthRoutes(node.probe, list(node.settings.roles)).routes(), HEALTH),
         Mount(MetricsRoutes(node.metrics).routes(), METRICS),
@@ -198,11 +263,20 @@ def _api(node: Node, listeners: Listeners) -> tuple[list[Mount], list[object]]:
         playback_tokens=node.playback_tokens,
         live=node.live,
         media=node.media,
+        views=views,
+        passes=node.passes,
         listeners=listeners,
         limits=node.limits,
         clock=node.clock,
     )
     return [*mounts, Mount(node.pages.routes())], [accounts, streams]
+
+
+def _mixer_arguments() -> dict[str, object]:
+    """1080p takes three quarters of a core for two hosts; a small machine has to do with 720p."""
+    if (os.cpu_count() or 1) >= 4:
+        return {"width": 1920, "height": 1080}
+    return {"width": 1280, "height": 720, "bitrate_bps": 2_500_000, "max_bitrate_bps": 3_500_000}
 
 
 async def _database(settings: Settings) -> AsyncEngine:
@@ -232,13 +306,19 @@ async def _engine(settings: Settings) -> AsyncIterator[Sfu]:
 @contextlib.asynccontextmanager
 async def _owned(work: list[Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
     """Tasks that live as long as the node; one that fails ends the node."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(each) for each in work]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(each) for each in work]
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+    except BaseExceptionGroup as errors:
+        # What was raised beside the tasks, e.g. a StartError, goes on as itself.
+        if len(errors.exceptions) == 1:
+            raise errors.exceptions[0] from None
+        raise
 
 
 def _version() -> str:

@@ -74,8 +74,26 @@ CATALOGUE: Mapping[str, ProblemKind] = {
             "stream-not-live",
             409,
             "Stream not live",
-            "Nobody publishes to it now. Try again when it is live.",
+            "Nobody publishes to it now. Try again when it is live. Its HLS manifest answers 404 with this.",
         ),
+        ProblemKind("stream-ended", 410, "Stream ended", "It is over and was not recorded."),
+        ProblemKind(
+            "recording-not-found", 404, "Recording not found", "None has this id, or it was too old to keep."
+        ),
+        ProblemKind(
+            "too-far-ahead",
+            400,
+            "Too far ahead",
+            "`_HLS_msn` is more than one beyond the next segment (RFC 8216bis section 6.2.5.2).",
+        ),
+        ProblemKind(
+            "bad-delivery-directive",
+            400,
+            "Bad delivery directive",
+            "`_HLS_msn` and `_HLS_part` are decimal numbers, the second only with the first.",
+        ),
+        ProblemKind("overdue", 503, "Overdue", "The stream is late. Try again after Retry-After."),
+        ProblemKind("edge-only", 403, "For the edge", "Viewers of private streams use `/hls/t/{token}`."),
         ProblemKind(
             "no-seat",
             503,
@@ -99,6 +117,28 @@ CATALOGUE: Mapping[str, ProblemKind] = {
             415,
             "Unsupported media type",
             "Accept-Post and Accept-Patch say what is taken.",
+        ),
+        ProblemKind(
+            "wrong-invite",
+            401,
+            "Wrong invite",
+            "It is not, or no longer, one. Ask the stream's owner for another.",
+        ),
+        ProblemKind("invite-expired", 410, "The invite has expired", "Ask the stream's owner for another."),
+        ProblemKind(
+            "invite-used",
+            409,
+            "The invite was used",
+            "Each lets one host on stage, once. Ask the stream's owner for another.",
+        ),
+        ProblemKind("invite-not-found", 404, "Invite not found", "The stream has no such invite."),
+        ProblemKind(
+            "stage-full", 409, "The stage is full", "`limit` hosts are on stage. Try again when one has left."
+        ),
+        ProblemKind("host-not-found", 404, "Host not found", "No host on this stage has this id."),
+        ProblemKind("not-on-stage", 409, "Not on stage", "Send `stage:enter` first."),
+        ProblemKind(
+            "bad-layout", 422, "The layout can't be shown", "`code` and the detail say what to change."
         ),
         ProblemKind("name-taken", 409, "The name is taken", "Choose another name."),
         ProblemKind("rate-limited", 429, "Too many requests", "Try again after the seconds in Retry-After."),

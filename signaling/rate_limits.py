@@ -64,6 +64,8 @@ class RateLimits:
         # Wrong stream keys per address: an encoder with a stale key retries every two seconds.
         self._wrong_keys = TokenBuckets(Budget(30, 1.0))
         self._creations = TokenBuckets(Budget(120, 1.0))
+        # A player sends one every 10 s: 300 players behind one address are counted.
+        self._beacons = TokenBuckets(Budget(300, 30.0))
 
     def sign_up(self, address: str) -> None:
         """Raises Problem ``rate-limited``, as the others do."""
@@ -84,6 +86,9 @@ class RateLimits:
     def wrong_key(self, address: str) -> None:
         if self._on:
             self._wrong_keys.take(address, self._clock.monotonic_s())
+
+    def beacon(self, address: str) -> None:
+        self._take(self._beacons, address)
 
     def create(self, account_id: str) -> None:
         """A stream, a key or a playback token is made."""

@@ -79,6 +79,10 @@ class RelayParticipant:
     def participant_id(self) -> str:
         return self._participant_id
 
+    def now_us(self) -> int:
+        """The clock of arrival times; it begins with this process's engine."""
+        return self._engine.now_us()
+
     def send(self, message: Mapping[str, Any]) -> None:
         """A message to the supervisor, whatever JSON can say."""
         self._channel.send({"type": "message", "data": dict(message)})

@@ -38,6 +38,8 @@ class LocalEnd:
     fingerprint: Fingerprint
     setup: Literal["active", "passive"]
     candidates: Sequence[Candidate]
+    version: int = 1
+    """sess-version: rises with every answer of a session."""
 
 
 def publish_answer(agreement: Agreement, local: LocalEnd) -> str:
@@ -51,10 +53,17 @@ def subscribe_answer(agreement: Agreement, local: LocalEnd) -> str:
 
 
 def candidate_lines(candidates: Sequence[Candidate]) -> Iterator[str]:
-    """RFC 8839 section 5.1; priority as RFC 8445 section 5.1.2.1: host 126, the first address highest."""
+    """RFC 8839 section 5.1; priority as RFC 8445 section 5.1.2.1: host 126, the first address highest.
+    Behind them the same addresses for peers without UDP: RFC 6544 section 4.5, with a type preference
+    of 90, as TCP makes media wait for what was lost."""
     for index, candidate in enumerate(candidates):
         priority = (126 << 24) | ((65535 - index) << 8) | 255
         yield f"a=candidate:{index + 1} 1 udp {priority} {candidate.address} {candidate.port} typ host"
+    for index, candidate in enumerate(candidates):
+        priority = (90 << 24) | ((65535 - index) << 8) | 255
+        foundation = len(candidates) + index + 1
+        where = f"{candidate.address} {candidate.port}"
+        yield f"a=candidate:{foundation} 1 tcp {priority} {where} typ host tcptype passive"
     yield "a=end-of-candidates"
 
 
@@ -64,7 +73,7 @@ def _answer(agreement: Agreement, local: LocalEnd, direction: str) -> str:
     bundle = [s.mid for s in agreement.offer.sections if s.mid in accepted or s.mid == data_mid]
     lines = [
         "v=0",
-        f"o=- {local.session_id} 1 IN IP4 0.0.0.0",
+        f"o=- {local.session_id} {local.version} IN IP4 0.0.0.0",
         "s=-",
         "t=0 0",
         "a=ice-lite",
@@ -74,7 +83,7 @@ def _answer(agreement: Agreement, local: LocalEnd, direction: str) -> str:
     for section in agreement.offer.sections:
         media = accepted.get(section.mid) if section.bundled else None
         if media is not None and media.section is section:
-            lines += _media_lines(media, direction)
+            lines += _media_lines(media, direction if media.active else "inactive")
             lines += _transport_lines(local)
         elif section is agreement.data:
             lines += _data_lines(section)
@@ -101,6 +110,8 @@ def _media_lines(media: AcceptedMedia, direction: str) -> Iterator[str]:
     yield f"a=mid:{section.mid}"
     yield f"a={direction}"
     yield "a=rtcp-mux"
+    # RFC 9725 section 4.4.1: the endpoint includes it in each bundled m-line
+    yield "a=rtcp-mux-only"
     if section.rtcp_rsize:
         yield "a=rtcp-rsize"
     for extension in media.extensions:
@@ -120,7 +131,7 @@ def _media_lines(media: AcceptedMedia, direction: str) -> Iterator[str]:
         yield f"a=rid:{rid} recv"
     if media.rids:
         yield f"a=simulcast:recv {';'.join(media.rids)}"
-    if media.sender is not None:
+    if media.sender is not None and media.active:
         sender = media.sender
         msid = f"{sender.stream} {sender.track}"
         yield f"a=msid:{msid}"

@@ -12,7 +12,14 @@ from sfu.sdp.offer import HeaderExtension, MediaSection, Offer, SdpError
 if TYPE_CHECKING:
     from sfu._engine import Extensions
 
-__all__ = ["AcceptedMedia", "Agreement", "Sender", "accept_publisher", "accept_viewer"]
+__all__ = [
+    "AcceptedMedia",
+    "Agreement",
+    "Sender",
+    "accept_host",
+    "accept_publisher",
+    "accept_viewer",
+]
 
 TRANSPORT_CC = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
 EXTENSIONS = {
@@ -49,6 +56,8 @@ class AcceptedMedia:
     extensions: tuple[HeaderExtension, ...]
     rids: tuple[str, ...] = ()
     sender: Sender | None = None
+    active: bool = True
+    """False: answered as inactive, so that the m-line may be used later."""
 
     def with_sender(self, sender: Sender) -> AcceptedMedia:
         return replace(self, sender=sender)
@@ -80,9 +89,14 @@ class Agreement:
 def accept_publisher(offer: Offer, policy: CodecPolicy, per_kind: int = 1) -> Agreement:
     """What to take of a publisher's offer: at most ``per_kind`` audio and video sections each.
 
-    Raises NoCommonCodec when a section offers nothing that is taken, SdpError when nothing is sent.
+    Raises NoCommonCodec when a section offers nothing that is taken, SdpError when nothing is sent or more
+    than is taken: RFC 9725 sections 4.4.2 and 4.4.3 want no answer that takes a part.
     """
-    wanted = _wanted(offer, ("sendonly", "sendrecv"), per_kind)
+    directions = ("sendonly", "sendrecv")
+    for kind in ("audio", "video"):
+        if sum(each.direction in directions for each in offer.of_kind(kind)) > per_kind:
+            raise SdpError(f"more than {per_kind} {kind} sections are sent")
+    wanted = _wanted(offer, directions, per_kind)
     if not wanted:
         raise SdpError("the offer sends neither audio nor video")
     return _agree(offer, wanted, policy, prefer_offer=False, skip=())
@@ -98,6 +112,42 @@ def accept_viewer(offer: Offer, policy: CodecPolicy, per_kind: int = 1) -> Agree
         raise SdpError("the offer receives neither audio nor video")
     agreement = _agree(offer, wanted, policy, prefer_offer=True, skip=SIMULCAST)
     return replace(agreement, media=tuple(replace(media, rids=()) for media in agreement.media))
+
+
+def accept_host(
+    offer: Offer,
+    policy: CodecPolicy,
+    per_kind: int,
+    *,
+    publishes: bool,
+    extensions: Collection[str] | None = None,
+) -> Agreement:
+    """What to take of a host's offer, the first or a later one on the same transport (RFC 8829 section
+    5.2.2): every m-line that isn't rejected, those that carry nothing now as inactive.
+
+    ``extensions``: URIs that the transport knows already; None for the first offer. Raises
+    NoCommonCodec, or SdpError where there are more than ``per_kind`` sections of a kind or none at all.
+    """
+    directions = ("sendonly", "sendrecv") if publishes else ("recvonly", "sendrecv")
+    wanted = _wanted(offer, ("sendonly", "recvonly", "sendrecv", "inactive"), per_kind)
+    if not wanted:
+        raise SdpError("the offer has neither audio nor video")
+    for kind in ("audio", "video"):
+        if len(offer.of_kind(kind)) > per_kind:
+            raise SdpError(f"more than {per_kind} m-lines of {kind}")
+    agreement = _agree(offer, wanted, policy, prefer_offer=not publishes, skip=() if publishes else SIMULCAST)
+
+    def settled(media: AcceptedMedia) -> AcceptedMedia:
+        kept = tuple(e for e in media.extensions if extensions is None or e.uri in extensions)
+        simulcast = publishes and any(EXTENSIONS[e.uri] == "rid" for e in kept)
+        return replace(
+            media,
+            extensions=kept,
+            rids=media.rids if simulcast else (),
+            active=media.section.direction in directions,
+        )
+
+    return replace(agreement, media=tuple(settled(media) for media in agreement.media))
 
 
 def _wanted(offer: Offer, directions: Collection[str], per_kind: int) -> list[MediaSection]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated
 
 from pydantic import StringConstraints
@@ -12,8 +12,10 @@ from pydantic import StringConstraints
 from signaling.auth.identity import Identity
 from signaling.gateway.client import Client
 from signaling.gateway.gateway import Gateway
+from signaling.http.passes import Passes
 from signaling.links import Links, Listeners
 from signaling.models import Request, Viewers
+from signaling.seat_calls import SeatCalls
 from signaling.store.records import Audience, StreamRecord
 from signaling.views import Views
 
@@ -30,10 +32,20 @@ class JoinRequest(Request):
 class StreamEvents:
     """A ``Listener`` of the live streams that tells the gateway's clients."""
 
-    def __init__(self, gateway: Gateway, identity: Identity, views: Views, listeners: Listeners) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        identity: Identity,
+        views: Views,
+        passes: Passes,
+        seats: SeatCalls,
+        listeners: Listeners,
+    ) -> None:
         self._gateway = gateway
         self._identity = identity
         self._views = views
+        self._passes = passes
+        self._seats = seats
         self._listeners = listeners
         self._counts: dict[str, Audience] = {}
         gateway.on("join", JoinRequest, self._join)
@@ -45,24 +57,26 @@ class StreamEvents:
         # Whoever has gone while the store answered must not stay in a room.
         if client.request.transport is not None:
             self._gateway.enter(client, stream.stream_id, owner=client.visitor.owns(stream))
-        return {"stream": self._stream(client, stream), "playback": self._playback(client, stream)}
+        return {"stream": self._stream(client, stream), "playback": self._playback(client, stream, None)}
 
     async def _leave(self, client: Client, _: None) -> Mapping[str, object]:
         self._gateway.leave(client)
         return {}
 
     def stream_changed(self, stream: StreamRecord) -> None:
-        alike: defaultdict[tuple[str, str | None], list[Client]] = defaultdict(list)
-        for client in self._gateway.members(stream.stream_id):
-            token = client.playback_token if stream.visibility == "private" else None
-            alike[client.base_url, token].append(client)
-        for clients in alike.values():
+        for clients in self._alike(stream):
             allowed = [each for each in clients if each.visitor.may_watch(stream)]
             if allowed:
                 self._gateway.send(allowed, "stream", self._stream(allowed[0], stream))
-                self._gateway.send(allowed, "playback", self._playback(allowed[0], stream))
+                full = self._seats.full(stream.stream_id)
+                self._gateway.send(allowed, "playback", self._playback(allowed[0], stream, full))
             refused = [each for each in clients if not each.visitor.may_watch(stream)]
             self._dismiss(refused, "private-stream", "This stream is private now.")
+
+    def playback_changed(self, stream: StreamRecord) -> None:
+        full = self._seats.full(stream.stream_id)
+        for clients in self._alike(stream):
+            self._gateway.send(clients, "playback", self._playback(clients[0], stream, full))
 
     def stream_deleted(self, stream_id: str) -> None:
         self._counts.pop(stream_id, None)
@@ -95,9 +109,18 @@ class StreamEvents:
     def _stream(self, client: Client, stream: StreamRecord) -> Mapping[str, object]:
         return self._views.stream(stream, self._links(client)).model_dump(mode="json")
 
-    def _playback(self, client: Client, stream: StreamRecord) -> Mapping[str, object]:
-        token = client.playback_token if stream.visibility == "private" else None
-        return self._views.playback(stream, self._links(client), token).model_dump(mode="json")
+    def _playback(self, client: Client, stream: StreamRecord, full: bool | None) -> Mapping[str, object]:
+        token = self._passes.token(stream, client.visitor, client.playback_token)
+        return self._views.playback(stream, self._links(client), token, full=full).model_dump(mode="json")
+
+    def _alike(self, stream: StreamRecord) -> Iterable[list[Client]]:
+        """The stream's clients by what they are sent: alike but for host and, where needed, token."""
+        alike: defaultdict[tuple[str, str | None], list[Client]] = defaultdict(list)
+        for client in self._gateway.members(stream.stream_id):
+            private = stream.visibility == "private"
+            token = client.playback_token or ("owner" if client.owner else None) if private else None
+            alike[client.base_url, token].append(client)
+        return alike.values()
 
     def _links(self, client: Client) -> Links:
         return Links(client.base_url, self._listeners)

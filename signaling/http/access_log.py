@@ -12,7 +12,8 @@ __all__ = ["AccessLogger", "masked"]
 
 # Who knows one of these segments may publish, watch, come on stage, or end a session.
 SECRET_SEGMENT = re.compile(
-    r"^(/whip(?:/sessions)?|/whep/sessions|/api/v1/streams/[^/]+/(?:t|invites))/[^/]+"
+    r"^(/whip(?:/sessions)?|/whep/sessions|/hls/(?:t|auth)"
+    r"|/api/v1/streams/[^/]+/(?:t|invites)|/api/v1/recordings/[^/]+/t)/[^/]+"
 )
 
 

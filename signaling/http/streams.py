@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from signaling.auth.identity import Identity, Visitor
-from signaling.auth.playback_tokens import PLAYBACK_TOKEN, PlaybackTokens
+from signaling.auth.identity import Identity
+from signaling.auth.playback_tokens import PlaybackTokens
 from signaling.auth.secrets import STREAM_KEY, hash_secret, new_id, new_secret
 from signaling.auth.stream_keys import StreamKeys
 from signaling.clock import Clock
 from signaling.http.operation import Call, operation
+from signaling.http.passes import Passes
 from signaling.links import Links, Listeners
 from signaling.live import LiveStreams
 from signaling.media import Media
@@ -47,6 +48,8 @@ class StreamRoutes:
         playback_tokens: PlaybackTokens,
         live: LiveStreams,
         media: Media,
+        views: Views,
+        passes: Passes,
         listeners: Listeners,
         limits: RateLimits,
         clock: Clock,
@@ -57,7 +60,8 @@ class StreamRoutes:
         self._playback_tokens = playback_tokens
         self._live = live
         self._media = media
-        self._views = Views(live, media)
+        self._views = views
+        self._passes = passes
         self._listeners = listeners
         self._limits = limits
         self._clock = clock
@@ -124,7 +128,7 @@ class StreamRoutes:
         problems=("stream-not-found", "private-stream", "unauthorized"),
     )
     async def get_stream(self, call: Call, stream_id: str, account: Account | None) -> StreamView:
-        record = await self._identity.watched(stream_id, await self._visitor(call, account))
+        record = await self._identity.watched(stream_id, await self._passes.visitor(call, account))
         return self._views.stream(record, self._links(call))
 
     @operation("PATCH", STREAM, "Change a stream", tag="streams", problems=("stream-not-found", "forbidden"))
@@ -172,9 +176,10 @@ class StreamRoutes:
         problems=("stream-not-found", "private-stream", "unauthorized"),
     )
     async def get_playback(self, call: Call, stream_id: str, account: Account | None) -> Playback:
-        visitor = await self._visitor(call, account)
+        visitor = await self._passes.visitor(call, account)
         record = await self._identity.watched(stream_id, visitor)
-        return self._views.playback(record, self._links(call), call.bearer if visitor.stream_id else None)
+        token = self._passes.token(record, visitor, call.bearer)
+        return self._views.playback(record, self._links(call), token)
 
     @operation(
         "POST",
@@ -209,8 +214,3 @@ class StreamRoutes:
         return StreamPage(
             streams=[self._views.stream(each, links) for each in page.streams], next_cursor=page.next_cursor
         )
-
-    async def _visitor(self, call: Call, account: Account | None) -> Visitor:
-        if call.bearer is not None and call.bearer.startswith(PLAYBACK_TOKEN):
-            return await self._identity.visitor(call.bearer)
-        return Visitor(account)

@@ -15,7 +15,7 @@ from signaling.store.interfaces import StoreUnreachable
 
 __all__ = ["HEAD", "migrate", "open_database"]
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration."""
 CONNECT_S = 5.0
 """A database in the same building answers in milliseconds; an operator waits five seconds for the refusal."""
@@ -27,6 +27,7 @@ async def open_database(url: str | None, data_dir: Path, *, migrated: bool = Tru
     """The engine for ``postgresql://...``, or for the SQLite file in ``data_dir``, its tables up to date.
 
     Raises StoreUnreachable."""
+    failures: tuple[type[Exception], ...] = (SQLAlchemyError, OSError, TimeoutError)
     if url is None:
         path = _probe_sqlite(data_dir)
         name = f"sqlite+aiosqlite:///{path}"
@@ -40,6 +41,10 @@ async def open_database(url: str | None, data_dir: Path, *, migrated: bool = Tru
             engine = create_async_engine(
                 target, hide_parameters=True, pool_pre_ping=True, connect_args={"timeout": CONNECT_S}
             )
+            # What it raises while it connects, SQLAlchemy doesn't translate.
+            from asyncpg.exceptions import InterfaceError, PostgresError
+
+            failures += (PostgresError, InterfaceError)
         except ModuleNotFoundError:
             raise StoreUnreachable("database_url: PostgreSQL needs the package spillway[cluster]") from None
         where = f"PostgreSQL at {target.host or 'localhost'}:{target.port or 5432}"
@@ -47,17 +52,10 @@ async def open_database(url: str | None, data_dir: Path, *, migrated: bool = Tru
         async with asyncio.timeout(6 * CONNECT_S), engine.begin() as connection:
             if migrated:
                 await connection.run_sync(migrate)
-    except (SQLAlchemyError, OSError, TimeoutError) as error:
+    except failures as error:
         await engine.dispose()
         reason = str(getattr(error, "orig", None) or error or "no answer").splitlines()[0]
         raise StoreUnreachable(f"can't open {where}: {reason}") from None
-    except (
-        Exception
-    ) as error:  # asyncpg's own (wrong password, no such database) pass SQLAlchemy untranslated
-        await engine.dispose()
-        if type(error).__module__.startswith("asyncpg"):
-            raise StoreUnreachable(f"can't open {where}: {type(error).__name__}") from None
-        raise
     return engine
 
 

@@ -99,6 +99,7 @@ async def test_what_can_not_start_says_so_in_one_line(tmp_path: Path) -> None:
     assert "data_dir" in await refused("serve", *CONTROL, "--data-dir", str(tmp_path / "file"))
     no_pair = ("--tls-cert", str(tmp_path / "none.pem"), "--tls-key", str(tmp_path / "none.pem"))
     assert "tls_cert" in await refused("serve", *data, *CONTROL, *no_pair)
+    assert "roles" in await refused("demo", *data, *CONTROL)
     assert "host" in await refused("serve", *data, *CONTROL, "--host", "nowhere.invalid")
     url = "redis://127.0.0.1:1"
     assert "redis_url" in await refused("serve", *data, *CONTROL, "--redis-url", url)

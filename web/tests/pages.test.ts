@@ -32,11 +32,13 @@ describe("routes", () => {
   });
 
   it("takes the token out of an address, and nothing else", () => {
-    expect(takeToken("https://h/watch/s?x=1&token=se%2Bcret#t")).toEqual({
+    expect(takeToken("https://h/watch/s?x=1#playback_token=se%2Bcret&t=5")).toEqual({
       token: "se+cret",
-      href: "https://h/watch/s?x=1#t",
+      href: "https://h/watch/s?x=1#t=5",
     });
-    expect(takeToken("https://h/watch/s?x=1")).toEqual({ token: null, href: "https://h/watch/s?x=1" });
+    for (const href of ["https://h/watch/s?x=1", "https://h/watch/s#main"]) {
+      expect(takeToken(href)).toEqual({ token: null, href });
+    }
   });
 });
 

@@ -12,6 +12,12 @@ from tests.unit.rules.tree import PACKAGES, ROOT, modules, sources
 
 # Driver -> why it owns a clock. A folder ends in a slash.
 DRIVERS = {
+    "hls_bridge/bench_origin.py": "a benchmark: it measures elapsed time",
+    "hls_bridge/bridge.py": "drives the pure pipeline of a bridge worker",
+    "hls_bridge/origin.py": "drives the playlists: HTTP waits and deadlines are real time",
+    "hls_bridge/recorder.py": "measures how long the store takes to read",
+    "mixer/bench_gpu.py": "a benchmark: it measures elapsed time",
+    "mixer/worker.py": "drives the pure mixer; sender reports carry wall clock time",
     "signaling/demo/session.py": "paces the demo's pictures; the latency pattern is wall clock time",
     "signaling/clock.py": "the control plane's one door to the clocks",
     "signaling/demo/publisher.py": "waits between sessions; certificates have dates",

@@ -17,6 +17,7 @@ class FakeEngine:
 
     def __init__(self) -> None:
         self.orders: list[tuple[str, dict[str, Any]]] = []
+        self.track_statistics: dict[int, dict[str, int]] = {}
         self.tap_items: dict[int, list[Any]] = {}
         self.closed = False
         self._ids = itertools.count(1)
@@ -63,6 +64,9 @@ class FakeEngine:
     def read_tap(self, tap: int) -> tuple[list[Any], int]:
         return self.tap_items.pop(tap, []), 0
 
+    def track_stats(self, track: int) -> dict[str, int] | None:
+        return self.track_statistics.get(track)
+
     def transport_stats(self, transport: int) -> dict[str, int] | None:
         return None
 
@@ -84,6 +88,7 @@ class FakeEngine:
             "point_alias": ("alias", "target"),
             "remove_alias": ("alias",),
             "remove_subscription": ("transport", "subscription"),
+            "set_source": ("transport", "subscription", "source"),
             "set_encoding": ("transport", "subscription", "encoding"),
             "set_tap_encoding": ("tap", "encoding"),
             "close_tap": ("tap",),

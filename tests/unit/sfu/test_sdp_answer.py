@@ -47,7 +47,7 @@ def test_another_parser_reads_the_answer(name: str) -> None:
     session = SessionDescription.parse(answer_to(name))
     assert all(media.ice.iceLite for media in session.media)
     assert [media.rtp.muxId for media in session.media] == session.group[0].items
-    assert {len(media.ice_candidates) for media in session.media} == {2}
+    assert {len(media.ice_candidates) for media in session.media} == {4}
 
 
 def test_ffmpeg_is_the_dtls_server() -> None:

@@ -19,8 +19,10 @@ TRICKLE = (
     "a=mid:0\r\n"
     "a=ice-ufrag:EsAw\r\n"
     "a=ice-pwd:P2uYro0UCOQ4zxjKXaWCBui1\r\n"
-    "a=candidate:1387637174 1 udp 2122260223 192.0.2.1 61764 typ host generation 0 ufrag EsAw network-id 1\r\n"
-    "a=candidate:3471623853 1 udp 2122194687 198.51.100.2 61765 typ host generation 0 ufrag EsAw network-id 2\r\n"
+    "a=candidate:1387637174 1 udp 2122260223 192.0.2.1 61764 typ host generation 0 "
+    "ufrag EsAw network-id 1\r\n"
+    "a=candidate:3471623853 1 udp 2122194687 198.51.100.2 61765 typ host generation 0 "
+    "ufrag EsAw network-id 2\r\n"
     "a=end-of-candidates\r\n"
 )
 
@@ -41,9 +43,10 @@ def test_restart_answer_is_a_fragment_itself() -> None:
         "a=ice-ufrag:ourufrag\r\n"
         "a=ice-pwd:ourpasswordourpasswordour\r\n"
         "a=candidate:1 1 udp 2130706431 192.0.2.7 7882 typ host\r\n"
+        "a=candidate:2 1 tcp 1526726655 192.0.2.7 7882 typ host tcptype passive\r\n"
         "a=end-of-candidates\r\n"
     )
-    assert parse_fragment(text) == IceFragment(ice, 1, True)
+    assert parse_fragment(text) == IceFragment(ice, 2, True)
 
 
 @pytest.mark.parametrize(

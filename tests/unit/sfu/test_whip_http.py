@@ -117,6 +117,7 @@ async def test_ice_restart_gives_new_credentials_and_etag(node: Node) -> None:
         f"a=ice-ufrag:{order['local_ufrag']}\r\n"
         f"a=ice-pwd:{order['local_pwd']}\r\n"
         "a=candidate:1 1 udp 2130706431 192.0.2.7 7882 typ host\r\n"
+        "a=candidate:2 1 tcp 1526726655 192.0.2.7 7882 typ host tcptype passive\r\n"
         "a=end-of-candidates\r\n"
     )
     old = await node.client.patch(url, data=RESTART, headers={"Content-Type": FRAGMENT, "If-Match": etag})
@@ -134,17 +135,22 @@ async def test_delete_and_what_is_told_afterwards(node: Node) -> None:
     assert node.sfu.router.get("show") is None
 
 
-async def test_options_and_other_methods(node: Node) -> None:
+async def test_options_reading_and_other_methods(node: Node) -> None:
     for path in ("/whip", "/whip/the-key"):
         answered = await node.client.options(path)
-        assert answered.status == 204
+        assert answered.status == 200
         assert answered.headers["Accept-Post"] == "application/sdp"
         assert "POST" in answered.headers["Access-Control-Allow-Methods"]
         assert "If-Match" in answered.headers["Access-Control-Allow-Headers"]
-        refused = await node.client.get(path)
-        assert (refused.status, refused.headers["Allow"]) == (405, "POST, OPTIONS")
-    refused = await node.client.get("/whip/sessions/x")
-    assert (refused.status, refused.headers["Allow"]) == (405, "PATCH, DELETE, OPTIONS")
+        read = await node.client.get(path)
+        assert (read.status, await read.read()) == (204, b"")
+        refused = await node.client.put(path)
+        assert (refused.status, refused.headers["Allow"]) == (405, "POST, GET, HEAD, OPTIONS")
+    url = (await node.whip()).headers["Location"]
+    assert (await node.client.get(url)).status == 204
+    assert (await node.client.get("/whip/sessions/x")).status == 404
+    refused = await node.client.put(url)
+    assert (refused.status, refused.headers["Allow"]) == (405, "PATCH, DELETE, GET, HEAD, OPTIONS")
 
 
 async def test_a_whep_session_is_none_of_whip(node: Node) -> None:

@@ -286,6 +286,12 @@ async def test_an_unreachable_database_says_where_and_keeps_the_password(url: st
     assert "secret-password" not in str(caught.value)
 
 
+async def test_a_database_that_is_not_there_is_unreachable(postgres: str, tmp_path: Path) -> None:
+    pytest.importorskip("asyncpg")
+    with pytest.raises(StoreUnreachable, match='database "nothing" does not exist'):
+        await open_database(postgres.replace("/postgres", "/nothing"), tmp_path)
+
+
 async def test_a_data_folder_that_is_none_is_unreachable(tmp_path: Path) -> None:
     (tmp_path / "spillway.db").mkdir()
     with pytest.raises(StoreUnreachable, match="SQLite"):

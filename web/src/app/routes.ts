@@ -30,11 +30,16 @@ function decode(part: string | undefined): string | null {
 export const watchPath = (streamId: string): string => `/watch/${encodeURIComponent(streamId)}`;
 export const studioPath = (streamId: string): string => `/studio/${encodeURIComponent(streamId)}`;
 
-/** Read `?token=` out of a watch URL; the second value is the URL without it, fit for the address bar. */
+/**
+ * Read `#playback_token=` out of a watch URL; the second value is the URL without it, fit for the address bar. It stands
+ * behind the `#` so that it never reaches a server's log.
+ */
 export function takeToken(href: string): { token: string | null; href: string } {
   const url = new URL(href);
-  const token = url.searchParams.get("token");
+  const fragment = new URLSearchParams(url.hash.slice(1));
+  const token = fragment.get("playback_token");
   if (token === null) return { token: null, href };
-  url.searchParams.delete("token");
+  fragment.delete("playback_token");
+  url.hash = fragment.toString();
   return { token, href: url.href };
 }

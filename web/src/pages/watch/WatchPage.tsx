@@ -7,7 +7,7 @@ import { CopyButton } from "../../ui/CopyField";
 import { PlayerSurface } from "./PlayerSurface";
 import { useStream } from "./useStream";
 
-/** Read once per page load, then taken out of the address bar: links get copied, tokens must not. */
+/** Read from the address, then taken out of the address bar: links get copied, tokens must not. */
 function readToken(): string | null {
   const { token, href } = takeToken(window.location.href);
   if (token !== null) window.history.replaceState({ playbackToken: token }, "", href);
@@ -16,11 +16,18 @@ function readToken(): string | null {
 }
 
 export default function WatchPage({ streamId }: { streamId: string }) {
-  const [playbackToken] = useState(readToken);
+  const [playbackToken, setPlaybackToken] = useState(readToken);
   const session = useSession();
   const token = session?.token ?? null;
   const { stream, gateway, notice, error } = useStream(streamId, token, playbackToken);
   const title = stream?.title;
+
+  // A link pasted into the tab that was refused differs in the fragment alone, which loads no page anew.
+  useEffect(() => {
+    const onHash = (): void => setPlaybackToken((known) => readToken() ?? known);
+    window.addEventListener("hashchange", onHash);
+    return () => window.removeEventListener("hashchange", onHash);
+  }, []);
 
   useEffect(() => {
     document.title = title ? `${title} · Spillway` : "Spillway";

@@ -54,6 +54,17 @@ stats! {
         packets, bytes, lost, recovered, duplicates, padding_dropped, keyframes, nack_sent, pli_sent,
         /// Bits per second over the last second.
         bitrate_bps,
+        /// Loudness by RFC 6464 in hundredths of dB above -127 dBov, smoothed; 0 is silent or untold.
+        audio_level,
+    }
+}
+
+impl TrackStats {
+    /// A packet's level: -dBov in the lower seven bits, voice activity above. An eighth a packet: 160 ms
+    /// of 20 ms packets, shorter than a syllable is long.
+    pub fn hear(&self, level: u8) {
+        let heard = u64::from(127 - (level & 0x7F)) * 100;
+        self.audio_level.set((self.audio_level.get() * 7 + heard) / 8);
     }
 }
 
@@ -78,5 +89,23 @@ stats! {
         transports, subscriptions,
         /// Sum and count of microseconds between a packet's arrival and its last send.
         forward_us, forward_count,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loudness_follows_the_levels_and_falls_to_silence() {
+        let stats = TrackStats::default();
+        for _ in 0..100 {
+            stats.hear(0x80 | 20);
+        }
+        assert!((10_600..=10_700).contains(&stats.audio_level.get()));
+        for _ in 0..100 {
+            stats.hear(127);
+        }
+        assert!(stats.audio_level.get() < 100);
     }
 }

@@ -1,7 +1,7 @@
 //! Sockets and worker threads: the driver of `proto`. Nothing here knows Python.
 //!
 //! One UDP port, and for every worker thread its own SO_REUSEPORT socket on every bound address. A
-//! thread receives (recvmmsg, GRO), feeds its [`proto::worker::Worker`], sends what comes out
+//! thread receives (recvmmsg, GRO; RFC 4571 frames over TCP), feeds its [`proto::worker::Worker`], sends what comes out
 //! (sendmmsg of GSO messages) and sleeps until the worker's next deadline.
 
 mod address;
@@ -16,6 +16,7 @@ mod probe;
 mod receive;
 mod send;
 mod socket;
+mod tcp;
 mod thread;
 mod wake;
 

@@ -1,7 +1,7 @@
 //! A node's sockets and worker threads, and the control side's hold on them.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, TcpListener};
 use std::os::unix::thread::JoinHandleExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,6 +19,7 @@ use crate::inbox::Inbox;
 use crate::poll::Poll;
 use crate::probe::Probe;
 use crate::socket::{bind_group, Socket};
+use crate::tcp::listen_group;
 use crate::thread::{Shared, WorkerThread};
 
 /// What a node is started with.
@@ -26,7 +27,7 @@ use crate::thread::{Shared, WorkerThread};
 pub struct Options {
     /// Addresses to bind, IPv4 or IPv6.
     pub bind: Vec<IpAddr>,
-    /// One UDP port on all of them, 0 for a free one.
+    /// One port on all of them, for UDP and TCP; 0 for a free one.
     pub port: u16,
     /// `seed` and `wall_offset_us` are taken from the system; `gso` holds if the kernel has it.
     pub config: Config,
@@ -67,11 +68,16 @@ impl Node {
         config.wall_offset_us = clock.wall_offset_us();
         config.seed = random_u64()?;
         let (workers, gso) = (config.workers, config.gso);
-        let (groups, port) = bind_group(&bind, port, workers, probe.gro)?;
+        let (groups, listeners, port) = bind_both(&bind, port, workers, probe.gro)?;
         let directory = Arc::new(Directory::new(workers));
         let inboxes = (0..workers).map(|_| Inbox::new()).collect::<io::Result<_>>()?;
-        let shared =
-            Arc::new(Shared { clock, inboxes, events: Events::new()?, stop: AtomicBool::new(false) });
+        let shared = Arc::new(Shared {
+            clock,
+            inboxes,
+            events: Events::new()?,
+            tcp: Arc::default(),
+            stop: AtomicBool::new(false),
+        });
         let mut node = Node {
             port,
             workers,
@@ -83,13 +89,14 @@ impl Node {
             threads: Mutex::default(),
             cpu_clocks: Vec::new(),
         };
-        for (index, sockets) in groups.into_iter().enumerate() {
-            node.spawn(index, sockets, &config)?;
+        for (index, bound) in groups.into_iter().zip(listeners).enumerate() {
+            node.spawn(index, bound, &config)?;
         }
         Ok(node)
     }
 
-    fn spawn(&mut self, index: usize, sockets: Vec<Socket>, config: &Config) -> io::Result<()> {
+    fn spawn(&mut self, index: usize, bound: Bound, config: &Config) -> io::Result<()> {
+        let (sockets, listeners) = bound;
         let poll = Poll::new()?;
         let (config, gso) = (config.clone(), self.gso);
         let (directory, shared) = (self.directory.clone(), self.shared.clone());
@@ -99,7 +106,8 @@ impl Node {
             let guard = AbortOnUnwind;
             let stats = directory.workers[index].clone();
             let worker = Worker::new(index, config, directory);
-            if let Err(error) = WorkerThread::new(worker, sockets, shared, stats, poll, gso).run() {
+            if let Err(error) = WorkerThread::new(worker, sockets, shared, stats, poll, listeners, gso).run()
+            {
                 panic!("worker {index}: {error}");
             }
             std::mem::forget(guard);
@@ -186,6 +194,24 @@ impl Node {
 impl Drop for Node {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+/// One worker's sockets and listeners.
+type Bound = (Vec<Socket>, Vec<TcpListener>);
+type Groups = (Vec<Vec<Socket>>, Vec<Vec<TcpListener>>, u16);
+
+/// UDP and TCP on one port. With port 0 the free UDP port may be taken for TCP: then another is tried.
+fn bind_both(bind: &[IpAddr], port: u16, workers: usize, gro: bool) -> io::Result<Groups> {
+    let mut tries = if port == 0 { 16 } else { 1 };
+    loop {
+        tries -= 1;
+        let (sockets, bound) = bind_group(bind, port, workers, gro)?;
+        match listen_group(bind, bound, workers) {
+            Ok(listeners) => return Ok((sockets, listeners, bound)),
+            Err(error) if tries > 0 && error.kind() == io::ErrorKind::AddrInUse => {}
+            Err(error) => return Err(error),
+        }
     }
 }
 

@@ -39,12 +39,21 @@ impl Poll {
 
     /// Report `fd` as `token` while it is readable.
     pub fn add(&self, fd: RawFd, token: u64) -> io::Result<()> {
-        let mut event = libc::epoll_event { events: libc::EPOLLIN as u32, u64: token };
+        self.control(fd, token, libc::EPOLLIN)
+    }
+
+    fn control(&self, fd: RawFd, token: u64, events: libc::c_int) -> io::Result<()> {
+        let mut event = libc::epoll_event { events: events as u32, u64: token };
         // SAFETY: `event` lives through the call; bad descriptors are errors.
         match unsafe { libc::epoll_ctl(self.fd.as_raw_fd(), libc::EPOLL_CTL_ADD, fd, &mut event) } {
             0 => Ok(()),
             _ => Err(io::Error::last_os_error()),
         }
+    }
+
+    /// Report `fd` as `token` whenever it becomes readable or writable (edge-triggered).
+    pub fn add_stream(&self, fd: RawFd, token: u64) -> io::Result<()> {
+        self.control(fd, token, libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLRDHUP | libc::EPOLLET)
     }
 
     /// Sleep until something is readable or `timeout` is over (None: without end), and give the tokens

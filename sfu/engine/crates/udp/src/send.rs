@@ -14,6 +14,7 @@ use crate::address::RawAddress;
 use crate::cmsg::{self, Control};
 use crate::poll::wait_writable;
 use crate::socket::Socket;
+use crate::tcp;
 
 /// Messages per call.
 const BATCH: usize = 64;
@@ -50,13 +51,16 @@ impl Sender {
         Sender { gso, refusals: Refusals::default(), batch: Batch::new() }
     }
 
-    /// Send all of `out`. Datagrams to one destination stay in order.
+    /// Send all of `out` that goes by UDP. Datagrams to one destination stay in order.
     pub fn send(&mut self, sockets: &[Socket], out: &Outbound) -> Sent {
         let mut sent = Sent::default();
         let mut waited = false;
         for (index, socket) in sockets.iter().enumerate() {
             let wildcard = socket.address().ip().is_unspecified();
             for transmit in &out.transmits {
+                if tcp::number(transmit.remote).is_some() {
+                    continue;
+                }
                 match pick(sockets, transmit) {
                     Some(picked) if picked == index => {}
                     Some(_) => continue,

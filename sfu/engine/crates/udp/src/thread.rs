@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::net::TcpListener;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use proto::stats::WorkerStats;
 use proto::worker::Worker;
-use proto::{Event, Message, Outbound};
+use proto::{Event, Message, Outbound, Time};
 
 use crate::clock::Clock;
 use crate::events::Events;
@@ -18,15 +19,24 @@ use crate::poll::Poll;
 use crate::receive::Receiver;
 use crate::send::Sender;
 use crate::socket::Socket;
+use crate::tcp::{Connections, TcpPeers};
 
 /// Longest sleep: bounds how long a lost wake-up could go unnoticed.
 const MAX_SLEEP: Duration = Duration::from_millis(500);
+
+/// How often idle connections are looked for.
+const SWEEP: Duration = Duration::from_secs(5);
+
+/// Bits of epoll tokens: TCP listeners by their index, connections by their number.
+const LISTENER: u64 = 1 << 40;
+const CONNECTION: u64 = 1 << 41;
 
 /// What a thread shares with the node and with the other threads.
 pub struct Shared {
     pub clock: Clock,
     pub inboxes: Vec<Inbox>,
     pub events: Events,
+    pub tcp: Arc<Connections>,
     pub stop: AtomicBool,
 }
 
@@ -37,6 +47,8 @@ pub struct WorkerThread {
     shared: Arc<Shared>,
     stats: Arc<WorkerStats>,
     poll: Poll,
+    tcp: TcpPeers,
+    next_sweep: Time,
     receiver: Receiver,
     sender: Sender,
     out: Outbound,
@@ -52,15 +64,19 @@ impl WorkerThread {
         shared: Arc<Shared>,
         stats: Arc<WorkerStats>,
         poll: Poll,
+        listeners: Vec<TcpListener>,
         gso: bool,
     ) -> WorkerThread {
         let outgoing = shared.inboxes.iter().map(|_| Vec::new()).collect();
+        let tcp = TcpPeers::new(listeners, shared.tcp.clone());
         WorkerThread {
             worker,
             sockets,
             shared,
             stats,
             poll,
+            tcp,
+            next_sweep: Time::ZERO,
             receiver: Receiver::new(),
             sender: Sender::new(gso),
             out: Outbound::default(),
@@ -75,6 +91,9 @@ impl WorkerThread {
         for (token, socket) in self.sockets.iter().enumerate() {
             self.poll.add(socket.as_raw_fd(), token as u64)?;
         }
+        for (index, listener) in self.tcp.listeners().enumerate() {
+            self.poll.add(listener, LISTENER | index as u64)?;
+        }
         let inbox_token = self.sockets.len() as u64;
         self.poll.add(self.shared.inboxes[self.worker.index()].as_raw_fd(), inbox_token)?;
         loop {
@@ -86,13 +105,28 @@ impl WorkerThread {
                 None => MAX_SLEEP,
             };
             let mut mail = stopping;
-            for token in self.poll.wait(Some(sleep))? {
+            let ready: Vec<u64> = self.poll.wait(Some(sleep))?.collect();
+            for token in ready {
                 if token == inbox_token {
                     mail = true;
                     continue;
                 }
                 let now = self.shared.clock.now();
                 let worker = &mut self.worker;
+                if token & CONNECTION != 0 {
+                    let number = (token ^ CONNECTION) as u32;
+                    self.tcp.serve(number, now, |local, remote, data| {
+                        worker.handle_datagram(now, local, remote, data);
+                    });
+                    continue;
+                }
+                if token & LISTENER != 0 {
+                    let poll = &self.poll;
+                    self.tcp.accept((token ^ LISTENER) as usize, now, |fd, number| {
+                        poll.add_stream(fd, CONNECTION | u64::from(number))
+                    });
+                    continue;
+                }
                 self.receiver.receive(&self.sockets[token as usize], |datagram| {
                     worker.handle_datagram(now, datagram.local, datagram.remote, datagram.data);
                 })?;
@@ -101,6 +135,10 @@ impl WorkerThread {
                 self.handle_mail();
             }
             let now = self.shared.clock.now();
+            if self.next_sweep <= now {
+                self.next_sweep = now + SWEEP;
+                self.tcp.sweep(now);
+            }
             if self.worker.poll_timeout().is_some_and(|deadline| deadline <= now) {
                 self.worker.handle_timeout(now);
             }
@@ -126,7 +164,7 @@ impl WorkerThread {
             if !self.out.is_empty() {
                 let sent = self.sender.send(&self.sockets, &self.out);
                 self.stats.sends.add(sent.calls);
-                self.stats.send_errors.add(sent.dropped);
+                self.stats.send_errors.add(sent.dropped + self.shared.tcp.send(&self.out));
             }
             if !more {
                 break;

@@ -192,6 +192,9 @@ impl Receiver {
         match packet {
             Some(mut packet) => {
                 packet.audio_level = found.audio_level;
+                if let Some(level) = found.audio_level {
+                    stats.hear(level);
+                }
                 packet.orientation = found.orientation;
                 Outcome::Packet(spec.id, packet)
             }

@@ -83,11 +83,13 @@ impl Gate {
         room
     }
 
-    /// Our side sent something: a repetition now means that the answer was lost. Where we are the client
-    /// it is what begins the handshake.
-    pub fn sent(&mut self) {
-        self.started = true;
+    /// Our side sent something. A repetition now means that our answer was lost; a ClientHello of ours
+    /// begins the handshake (RFC 5763 section 5: the peer offered to be passive).
+    pub fn sent(&mut self, data: &[u8]) {
         self.seen.clear();
+        if is_client_hello(data) {
+            self.started = true;
+        }
     }
 
     pub fn hold(&mut self, data: Vec<u8>) {
@@ -114,7 +116,7 @@ mod tests {
         assert!(!gate.admit(now, &hello(0), false));
         assert!(gate.admit(now, &hello(0), true));
         assert!(!gate.admit(now, &hello(1), true));
-        gate.sent();
+        gate.sent(&[22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 60, 2]);
         assert!(gate.admit(now, &hello(2), true));
         assert!(
             gate.admit(now + Duration::from_secs(1), &hello(3), false),
@@ -129,13 +131,13 @@ mod tests {
     }
 
     #[test]
-    fn a_server_hello_passes_when_we_are_the_client() {
+    fn a_client_hello_of_ours_lets_the_answer_pass() {
         let mut gate = Gate::default();
-        let mut server_hello = hello(0);
-        server_hello[13] = 2;
+        let server_hello = [22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 60, 2];
         assert!(!gate.admit(Time::ZERO, &server_hello, true));
-        gate.sent();
-        assert!(gate.in_flight() && gate.admit(Time::ZERO, &server_hello, true));
+        gate.sent(&hello(0));
+        assert!(gate.in_flight());
+        assert!(gate.admit(Time::ZERO, &server_hello, false));
     }
 
     #[test]

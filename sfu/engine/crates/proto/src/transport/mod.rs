@@ -187,7 +187,7 @@ impl Transport {
     }
 
     pub fn send_dtls(&mut self, data: Vec<u8>) {
-        self.gate.sent();
+        self.gate.sent(&data);
         match self.ice.control_pair(data.len()) {
             Some(pair) => self.raw.push_back((pair, data)),
             None => self.gate.hold(data),

@@ -248,6 +248,9 @@ impl Worker {
             let made = encoding.handle(now, incoming, id, index as u8, &injector.stats, &mut self.events);
             if let Some(mut made) = made {
                 made.audio_level = packet.audio_level;
+                if let Some(level) = packet.audio_level {
+                    injector.stats.hear(level);
+                }
                 self.publish(now, id, Arc::new(made));
             }
         }

@@ -1,0 +1,127 @@
+"""The bridge as a participant: taps a program, feeds the pipeline, hands events to a sink."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from hls_bridge.part import Event
+from hls_bridge.program import Program, ProgramSettings
+from sfu.media import Participant, ParticipantClosed, Source, Tap, TapBatch
+
+__all__ = ["BridgeConfig", "Sink", "main", "now_us", "on_time_line"]
+
+TICK_S = 0.02
+KEYFRAME_INTERVAL_S = 1.0
+
+
+class Sink(Protocol):
+    """Where events go and wishes come from; `hls_bridge.link` has two."""
+
+    async def send(self, event: Event) -> None: ...
+
+    async def next_want(self) -> frozenset[str]:
+        """The next change of the rungs that shall run. ConnectionError: the origin is gone."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeConfig:
+    """What the control process decides for one stream."""
+
+    program: ProgramSettings = field(default_factory=ProgramSettings)
+    encoding: str = "auto"
+
+
+def now_us() -> int:
+    """CLOCK_MONOTONIC, which all processes of the machine share."""
+    return time.monotonic_ns() // 1000
+
+
+def on_time_line(batch: TapBatch, offset_us: int) -> TapBatch:
+    """The batch with its arrivals moved by ``offset_us``."""
+    report = batch.report
+    return replace(
+        batch,
+        packets=[replace(packet, arrival_us=packet.arrival_us + offset_us) for packet in batch.packets],
+        report=report and replace(report, arrival_us=report.arrival_us + offset_us),
+    )
+
+
+async def main(
+    participant: Participant,
+    sources: Sequence[Source],
+    config: BridgeConfig,
+    sink: Sink,
+    *,
+    clock_offset_us: int = 0,
+) -> None:
+    """Run until every source has ended, or the participant or the sink is lost.
+
+    ``sources``: the Program's video and audio, or one of them. ``clock_offset_us``: CLOCK_MONOTONIC minus
+    the clock of `RtpPacket.arrival_us`, which begins with the engine: a worker that is started anew goes on
+    along the same line. The media pipeline has a thread of its own
+    (and one per rung); the loop only carries batches and events. Ends the epoch in any case.
+    """
+    loop = asyncio.get_running_loop()
+    events: asyncio.Queue[Event | None] = asyncio.Queue()
+
+    def emit(event: Event) -> None:
+        loop.call_soon_threadsafe(events.put_nowait, event)
+
+    program = Program(emit, config.program)
+    with ThreadPoolExecutor(1, "bridge") as pipeline:
+
+        async def read(source: Source, tap: Tap) -> None:
+            asked = -KEYFRAME_INTERVAL_S
+            async for batch in tap:
+                shifted = on_time_line(batch, clock_offset_us)
+                await loop.run_in_executor(pipeline, program.push, source.kind, shifted, now_us())
+                now = now_us() / 1e6
+                due = source.kind == "video" and now - asked >= KEYFRAME_INTERVAL_S
+                if due and program.take_keyframe_request():
+                    asked = now
+                    tap.request_keyframe()
+
+        async def read_all() -> None:
+            async with asyncio.TaskGroup() as group:
+                for source, tap in zip(sources, taps, strict=True):
+                    group.create_task(read(source, tap))
+
+        async def tick() -> None:
+            while True:
+                await asyncio.sleep(TICK_S)
+                await loop.run_in_executor(pipeline, program.tick, now_us())
+
+        async def listen() -> None:
+            while True:
+                names = await sink.next_want()
+                await loop.run_in_executor(pipeline, program.want, names)
+
+        async def deliver() -> None:
+            while (event := await events.get()) is not None:
+                await sink.send(event)
+
+        taps = [await participant.tap(source, encoding=config.encoding) for source in sources]
+        delivery = asyncio.create_task(deliver())
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(work()) for work in (read_all, tick, listen)]
+                await asyncio.wait([tasks[0], delivery], return_when=asyncio.FIRST_COMPLETED)
+                for task in tasks:
+                    task.cancel()
+        except* (ParticipantClosed, ConnectionError):
+            pass  # lost either way; the supervisor decides whether to start anew
+        finally:
+            for tap in taps:
+                with contextlib.suppress(ParticipantClosed):
+                    await tap.close()
+            await loop.run_in_executor(pipeline, program.close)
+            loop.call_soon(events.put_nowait, None)  # behind what the threads have emitted
+            with contextlib.suppress(ConnectionError):
+                await delivery

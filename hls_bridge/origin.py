@@ -1,0 +1,282 @@
+"""The HLS origin: broadcasts in memory, blocked requests, and what viewers ask for."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from hls_bridge.live import ClosedSegment, Live, Rendered, Track
+from hls_bridge.part import EpochStart, Event, Part, Thumbnail
+from hls_bridge.recorder import Recorder
+from hls_bridge.recording import Recording
+from hls_bridge.viewers import HlsViewers
+from hls_bridge.waiting import WaitingRoom
+
+__all__ = [
+    "Broadcast",
+    "Gone",
+    "NotFound",
+    "Origin",
+    "TooFarAhead",
+    "clocks",
+]
+
+log = logging.getLogger(__name__)
+
+BLOCK_S = 6.0
+"""Three target durations: a player gives up its request after that as well (RFC 8216bis 6.2.5.2)."""
+
+
+class NotFound(LookupError):
+    """Nothing of that name, and nothing will come."""
+
+
+class Gone(LookupError):
+    """The broadcast is over and was not recorded."""
+
+
+class TooFarAhead(ValueError):
+    """A reload for a segment more than two beyond the newest (RFC 8216bis 6.2.5.2)."""
+
+
+def clocks() -> tuple[int, int]:
+    """(monotonic, wall) in microseconds."""
+    return time.monotonic_ns() // 1000, time.time_ns() // 1000
+
+
+@dataclass(slots=True)
+class Broadcast:
+    """A stream while it is live, and for as long as its window is kept after the end."""
+
+    stream_id: str
+    session: str
+    live: Live
+    record: bool
+    playlists: WaitingRoom[tuple[str, int, int | None]] = field(default_factory=WaitingRoom)
+    parts: WaitingRoom[tuple[str, int, int]] = field(default_factory=WaitingRoom)
+    ready: WaitingRoom[str] = field(default_factory=WaitingRoom)
+    viewers: HlsViewers = field(default_factory=HlsViewers)
+    asked_us: dict[str, int] = field(default_factory=dict)
+    thumbnail: bytes | None = None
+
+    @property
+    def playable(self) -> bool:
+        """Every listed track has a whole segment: players that know no parts give up on an empty list."""
+        tracks = [t for t in self.live.tracks.values() if t.listed]
+        return bool(tracks) and all(any(s.closed for s in t.segments) for t in tracks)
+
+
+class Origin:
+    """Composed by the control process: give it events of workers, mount `hls_bridge.routes.routes`.
+
+    ``authorize(stream_id, token)`` says whether this viewer may watch (token None: anybody).
+    """
+
+    def __init__(
+        self,
+        *,
+        archive: Recorder | None = None,
+        authorize: Callable[[str, str | None], Awaitable[bool]] | None = None,
+        edge_key: str | None = None,
+        block_s: float = BLOCK_S,
+    ) -> None:
+        """``edge_key``: the secret with which the edge asks for private streams it has checked itself."""
+        self.archive = archive
+        self.edge_key = edge_key
+        self._authorize = authorize
+        self._block_s = block_s
+        self._broadcasts: dict[str, Broadcast] = {}
+        self._salt = secrets.token_bytes(32)
+        self.reloads = 0
+        """Playlist requests answered, for metrics and benchmarks."""
+
+    # The worker's side --------------------------------------------------------------------------------
+
+    def begin(self, stream_id: str, session: str, *, record: bool = True) -> Broadcast:
+        """A broadcast starts; ``session`` is new for each and becomes the recording's id.
+
+        A worker that was restarted goes on with the broadcast it had: call this once per broadcast.
+        """
+        now_us, wall_us = clocks()
+        live = Live(
+            now_us,
+            wall_us,
+            on_closed=lambda segment: self._closed(broadcast, segment),
+            on_part=lambda part, msn, at_us: self._part(broadcast, part, msn, at_us),
+        )
+        broadcast = Broadcast(stream_id, session, live, record)
+        self._broadcasts[stream_id] = broadcast
+        if record and self.archive is not None:
+            self.archive.begin(stream_id, session, wall_us)
+        return broadcast
+
+    def handle_event(self, stream_id: str, event: Event) -> None:
+        """An event of the stream's worker, in order. LookupError for a stream that is not live."""
+        broadcast = self._broadcasts[stream_id]
+        now_us, wall_us = clocks()
+        live = broadcast.live
+        if isinstance(event, Thumbnail):
+            broadcast.thumbnail = event.jpeg
+            if broadcast.record and self.archive is not None:
+                at_us = wall_us - now_us + event.at_us
+                self.archive.thumbnail(broadcast.session, at_us, event.jpeg)
+            return
+        changed = live.handle_event(event, now_us, wall_us)
+        if isinstance(event, EpochStart) and broadcast.record and self.archive is not None:
+            self.archive.epoch(broadcast.session, live.epoch, event.tracks)
+        if changed:
+            self._wake(broadcast)
+
+    def end(self, stream_id: str) -> None:
+        """The broadcast is over; its window is served on until the next one, or `forget`."""
+        broadcast = self._broadcasts.get(stream_id)
+        if broadcast is None or broadcast.live.ended:
+            return
+        broadcast.live.end()
+        self._wake(broadcast)
+        if broadcast.record and self.archive is not None:
+            self.archive.end(broadcast.session, clocks()[1])
+
+    def forget(self, stream_id: str) -> None:
+        """Drop what memory holds of a stream that has ended."""
+        self._broadcasts.pop(stream_id, None)
+
+    def broadcast(self, stream_id: str) -> Broadcast | None:
+        return self._broadcasts.get(stream_id)
+
+    def thumbnail(self, stream_id: str) -> bytes | None:
+        """The newest JPEG of a live stream."""
+        broadcast = self._broadcasts.get(stream_id)
+        return broadcast.thumbnail if broadcast else None
+
+    def unasked(self, stream_id: str, track: str, for_us: int) -> bool:
+        """Whether nobody has asked for a track for that long: a delisted rung may stop."""
+        broadcast = self._broadcasts[stream_id]
+        return clocks()[0] - broadcast.asked_us.get(track, 0) > for_us
+
+    # The viewer's side --------------------------------------------------------------------------------
+
+    async def may_watch(self, stream_id: str, token: str | None) -> bool:
+        return self._authorize is None or await self._authorize(stream_id, token)
+
+    def client_key(self, address: str, user_agent: str) -> str:
+        """A client for counting; salted, so that no address stays in memory."""
+        return hashlib.blake2b(
+            f"{address}\n{user_agent}".encode(), key=self._salt, digest_size=12
+        ).hexdigest()
+
+    async def master(self, stream_id: str, prefix: str) -> str:
+        """The live master playlist, the replay's after the end. Raises NotFound, Gone, Overdue."""
+        broadcast = self._broadcasts.get(stream_id)
+        if broadcast is not None and not broadcast.live.ended:
+            if not broadcast.playable:
+                await broadcast.ready.wait("", self._block_s)
+            return broadcast.live.master(f"{prefix}/{broadcast.session}/")
+        session = self.archive.last_session(stream_id) if self.archive is not None else None
+        if session is not None and self.archive is not None:
+            text = self.archive.master(session, f"{prefix}/{session}/dvr/")
+            if text is not None:
+                return text
+        if broadcast is not None:
+            raise Gone("the stream has ended and was not recorded")
+        raise NotFound("the stream is not live")
+
+    async def media_playlist(
+        self, stream_id: str, session: str, name: str, msn: int | None, part: int | None, *, skip: bool
+    ) -> Rendered:
+        """A live media playlist; waits when ``msn`` (and ``part``) lie in the near future.
+
+        Raises NotFound, TooFarAhead, Overdue.
+        """
+        broadcast, track = self._track(stream_id, session, name)
+        broadcast.asked_us[name] = clocks()[0]
+        live = broadcast.live
+        if msn is not None and not live.ended:
+            if msn > track.open_msn + 1:
+                raise TooFarAhead(f"_HLS_msn {msn} is beyond {track.open_msn + 1}")
+            if not track.has(msn, part):
+                await broadcast.playlists.wait((name, msn, part), self._block_s)
+        elif track.full is None:
+            await broadcast.ready.wait("", self._block_s)
+        self.reloads += 1
+        rendered = track.delta if skip else track.full
+        if rendered is None:
+            raise NotFound("the playlist is empty")
+        return rendered
+
+    async def part(self, stream_id: str, session: str, track: str, msn: int, index: int) -> bytes:
+        """A part; waits for the hinted one. Raises NotFound, Overdue."""
+        broadcast = self._session(stream_id, session)
+        data = broadcast.live.part(track, msn, index)
+        if data is None:
+            if not broadcast.live.part_may_come(track, msn, index):
+                raise NotFound("no such part")
+            await broadcast.parts.wait((track, msn, index), self._block_s)
+            data = broadcast.live.part(track, msn, index)
+        if data is None:
+            raise NotFound("the segment has ended before this part")
+        return data
+
+    async def segment(self, stream_id: str, session: str, track: str, msn: int) -> bytes:
+        """A finished segment, from memory or the segment store. Raises NotFound."""
+        broadcast = self._broadcasts.get(stream_id)
+        if broadcast is not None and broadcast.session == session:
+            data = broadcast.live.segment(track, msn)
+            if data is not None:
+                return data
+        return await self._stored(stream_id, session, f"{track}/{msn}.m4s")
+
+    async def init(self, stream_id: str, session: str, name: str) -> bytes:
+        """``{track}/init-{epoch}.mp4``. Raises NotFound."""
+        broadcast = self._broadcasts.get(stream_id)
+        if broadcast is not None and broadcast.session == session:
+            data = broadcast.live.init(name)
+            if data is not None:
+                return data
+        return await self._stored(stream_id, session, name)
+
+    def recording(self, stream_id: str, session: str) -> Recording | None:
+        """The recording, if it is one of this stream: whoever may watch one stream may not watch all."""
+        recording = self.archive.recording(session) if self.archive is not None else None
+        return recording if recording is not None and recording.stream_id == stream_id else None
+
+    async def _stored(self, stream_id: str, session: str, name: str) -> bytes:
+        data = None
+        if self.archive is not None and self.recording(stream_id, session) is not None:
+            data = await self.archive.read(session, name)
+        if data is None:
+            raise NotFound("no such segment")
+        return data
+
+    def _session(self, stream_id: str, session: str) -> Broadcast:
+        broadcast = self._broadcasts.get(stream_id)
+        if broadcast is None or broadcast.session != session:
+            raise NotFound("no such broadcast")
+        return broadcast
+
+    def _track(self, stream_id: str, session: str, name: str) -> tuple[Broadcast, Track]:
+        broadcast = self._session(stream_id, session)
+        track = broadcast.live.tracks.get(name)
+        if track is None:
+            raise NotFound("no such rendition")
+        return broadcast, track
+
+    def _closed(self, broadcast: Broadcast, segment: ClosedSegment) -> None:
+        if broadcast.record and self.archive is not None:
+            self.archive.closed(broadcast.session, segment)
+
+    def _part(self, broadcast: Broadcast, part: Part, msn: int, wall_us: int) -> None:
+        if broadcast.record and self.archive is not None:
+            self.archive.part(broadcast.session, broadcast.live.epoch, msn, wall_us, part)
+
+    @staticmethod
+    def _wake(broadcast: Broadcast) -> None:
+        live = broadcast.live
+        if broadcast.playable:
+            broadcast.ready.release(lambda _: True)
+        broadcast.playlists.release(lambda key: live.ended or live.tracks[key[0]].has(key[1], key[2]))
+        broadcast.parts.release(lambda key: live.part(*key) is not None or not live.part_may_come(*key))

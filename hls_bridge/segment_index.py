@@ -1,0 +1,99 @@
+"""What has been recorded: a log of JSON lines per broadcast, that survives kill -9 and power loss."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+__all__ = ["LogIndex", "MemoryIndex", "Record", "SegmentIndex"]
+
+Record = Mapping[str, Any]
+
+
+class SegmentIndex(Protocol):
+    """Blocking; one writer per session. A record is a small mapping with a ``type``."""
+
+    def append(self, session: str, record: Record, *, durable: bool = True) -> None:
+        """Add a record; ``durable``: it is on disk when this returns. Raises OSError."""
+        ...
+
+    def load(self, session: str) -> list[Record]:
+        """All records in order; a torn last one is left out."""
+        ...
+
+    def sessions(self) -> Iterable[str]: ...
+
+    def delete(self, session: str) -> None: ...
+
+
+class LogIndex:
+    """``{root}/{session}.jsonl``."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        root.mkdir(parents=True, exist_ok=True)
+        self._files: dict[str, BinaryIO] = {}
+
+    def append(self, session: str, record: Record, *, durable: bool = True) -> None:
+        file = self._files.get(session)
+        if file is None:
+            file = self._files[session] = open(self._path(session), "ab")  # noqa: SIM115
+            if file.tell():
+                file.write(b"\n")  # ends a line that a crash has torn
+        file.write(json.dumps(dict(record), separators=(",", ":")).encode() + b"\n")
+        file.flush()
+        if durable:
+            os.fsync(file.fileno())
+        if record.get("type") == "end":
+            self._files.pop(session).close()
+
+    def load(self, session: str) -> list[Record]:
+        records: list[Record] = []
+        try:
+            lines = self._path(session).read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return records
+        for line in lines:
+            try:
+                record = json.loads(line) if line else None
+            except ValueError:
+                continue
+            if isinstance(record, dict):
+                records.append(record)
+        return records
+
+    def sessions(self) -> Iterable[str]:
+        return sorted(path.stem for path in self._root.glob("*.jsonl"))
+
+    def delete(self, session: str) -> None:
+        file = self._files.pop(session, None)
+        if file is not None:
+            file.close()
+        self._path(session).unlink(missing_ok=True)
+
+    def _path(self, session: str) -> Path:
+        if not session.replace("-", "").replace("_", "").isalnum():
+            raise ValueError(f"bad session {session!r}")
+        return self._root / f"{session}.jsonl"
+
+
+class MemoryIndex:
+    """For nodes that record nothing over a restart, and for tests."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, list[Record]] = {}
+
+    def append(self, session: str, record: Record, *, durable: bool = True) -> None:
+        self._records.setdefault(session, []).append(dict(record))
+
+    def load(self, session: str) -> list[Record]:
+        return list(self._records.get(session, ()))
+
+    def sessions(self) -> Iterable[str]:
+        return sorted(self._records)
+
+    def delete(self, session: str) -> None:
+        self._records.pop(session, None)

@@ -1,0 +1,196 @@
+"""The node's side of the mixers: a process for every stream with two or more hosts who send."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from mixer.messages import Message, Problem, RemoveHost, SetHost, SetSpeaker, VideoSource
+from mixer.wire import event_from_document, message_to_document
+from sfu.events import StageChanged, StreamEvent
+from sfu.media import Source
+from sfu.relay.supervisor import Worker
+
+if TYPE_CHECKING:
+    from sfu.node import Sfu
+    from sfu.participant import Participant
+    from sfu.stage import Stage
+    from sfu.track import Track, TrackSource
+
+__all__ = ["Mixers"]
+
+ENTRY = "mixer.process:mix"
+
+log = logging.getLogger(__name__)
+
+LINGER_S = 15.0
+"""How long a mixer that isn't needed is kept: a host whose page is loaded again is back in five."""
+
+OnProblem = Callable[[str, Problem], None]
+"""Stream id and what a mixer has to say."""
+
+
+class Mixers:
+    """Follows the stages of a node's streams. ``arguments`` are the fields of MixerConfig."""
+
+    def __init__(self, sfu: Sfu, arguments: Mapping[str, Any], on_problem: OnProblem) -> None:
+        self._sfu = sfu
+        self._arguments = dict(arguments)
+        self._on_problem = on_problem
+        self._running: dict[str, _Mixer] = {}
+        sfu.listeners.append(self._handle)
+
+    def pid(self, stream_id: str) -> int | None:
+        """Of the stream's mixer process."""
+        mixer = self._running.get(stream_id)
+        return mixer.pid if mixer is not None else None
+
+    def _handle(self, event: StreamEvent) -> None:
+        if not isinstance(event, StageChanged):
+            return
+        running = self._running.get(event.stream_id)
+        if running is not None:
+            running.changed.set()
+            return
+        stream = self._sfu.router.get(event.stream_id)
+        if stream is not None and not stream.closed and len(stream.stage.sending) > 1:
+            mixer = _Mixer(self._sfu, event.stream_id, self._arguments, self._on_problem)
+            self._running[event.stream_id] = mixer
+            self._sfu.tasks.spawn(self._run(mixer), f"mixer {event.stream_id}")
+
+    async def _run(self, mixer: _Mixer) -> None:
+        try:
+            await mixer.run()
+        finally:
+            del self._running[mixer.stream_id]
+
+
+class _Mixer:
+    """One stream's mixer, from the second host to LINGER_S after the last but one has left."""
+
+    def __init__(self, sfu: Sfu, stream_id: str, arguments: Mapping[str, Any], on_problem: OnProblem) -> None:
+        self._sfu = sfu
+        self.stream_id = stream_id
+        self._arguments = arguments
+        self._on_problem = on_problem
+        self.changed = asyncio.Event()
+        self._worker: Worker | None = None
+        self._hosts: dict[str, dict[str, Any]] = {}
+        self._layout: dict[str, Any] | None = None
+        self._speaker: str | None = None
+
+    @property
+    def pid(self) -> int | None:
+        return self._worker.pid if self._worker is not None else None
+
+    async def run(self) -> None:
+        worker = Worker(
+            self._sfu,
+            self.stream_id,
+            ENTRY,
+            role="mixer",
+            arguments=self._arguments,
+            on_started=self._started,
+        )
+        async with worker, asyncio.TaskGroup() as group:
+            self._worker = worker
+            listening = group.create_task(self._listen(worker))
+            while not listening.done():
+                self.changed.clear()
+                self._tell(worker)
+                try:
+                    async with asyncio.timeout(None if self._needed() else LINGER_S):
+                        await self.changed.wait()
+                except TimeoutError:
+                    break
+            listening.cancel()
+
+    def _stage(self) -> Stage | None:
+        stream = self._sfu.router.get(self.stream_id)
+        return stream.stage if stream is not None else None
+
+    def _needed(self) -> bool:
+        stage = self._stage()
+        return stage is not None and len(stage.sending) > 1
+
+    def _started(self, worker: Worker) -> None:
+        """A fresh process knows nobody."""
+        self._hosts.clear()
+        self._layout = self._speaker = None
+        self._tell(worker)
+
+    def _tell(self, worker: Worker) -> None:
+        """Send what is different from what was sent."""
+        stage = self._stage()
+        if stage is None or worker.pid is None:
+            return
+        hosts = {each.participant_id: _host(stage, each) for each in stage.sending}
+        documents = {who: message_to_document(host) for who, host in hosts.items()}
+        for gone in self._hosts.keys() - documents.keys():
+            worker.send(message_to_document(RemoveHost(gone)))
+        for who, document in documents.items():
+            if self._hosts.get(who) != document:
+                worker.send(document)
+        layout = _showable(stage.layout, documents.keys())
+        if layout != self._layout:
+            worker.send({"type": "layout", "layout": layout})
+        speaker = stage.speaker if stage.speaker in documents else None
+        if speaker != self._speaker:
+            message: Message = SetSpeaker(speaker)
+            worker.send(message_to_document(message))
+        self._hosts, self._layout, self._speaker = documents, layout, speaker
+
+    async def _listen(self, worker: Worker) -> None:
+        async for document in worker.messages():
+            event = event_from_document(document)
+            if isinstance(event, Problem):
+                log.info("mixer of stream %s: %s", self.stream_id, event.text)
+                self._on_problem(self.stream_id, event)
+        self.changed.set()
+
+
+def _host(stage: Stage, host: Participant) -> SetHost:
+    controls = stage.controls(host.participant_id)
+
+    def source(name: TrackSource) -> Source | None:
+        track = host.track_from(name)
+        return Source(track.track_id, track.kind) if _came(track) and track is not None else None
+
+    def video(name: TrackSource) -> VideoSource | None:
+        track, found = host.track_from(name), source(name)
+        if track is None or found is None:
+            return None
+        return VideoSource(found, tuple(rid for rid in track.encodings if rid))
+
+    return SetHost(
+        host.participant_id,
+        host.name,
+        sound=source("microphone"),
+        camera=video("camera"),
+        screen=video("screen"),
+        screen_sound=source("screen-audio"),
+        gain_db=controls.gain_db,
+        sound_muted=controls.audio_muted,
+        video_muted=controls.video_muted,
+    )
+
+
+def _came(track: Track | None) -> bool:
+    return track is not None and not track.closed and track.codec is not None
+
+
+def _showable(layout: Mapping[str, object], hosts: Any) -> dict[str, Any]:
+    """The layout without those who have nothing to show; a custom one that shows nobody is a grid."""
+    shown = dict(layout)
+    if shown.get("pinned") not in hosts:
+        shown.pop("pinned", None)
+    tiles = shown.get("tiles")
+    if isinstance(tiles, list):
+        shown["tiles"] = [tile for tile in tiles if tile["participant_id"] in hosts]
+        if not shown["tiles"]:
+            del shown["tiles"]
+            if shown.get("layout") == "custom":
+                shown["layout"] = "grid"
+    return shown

@@ -1,0 +1,76 @@
+"""The node's recordings: where they lie, and the sweep that lets go of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+from hls_bridge.recorder import Recorder
+from hls_bridge.segment_index import LogIndex
+from hls_bridge.segment_store import DirectoryStore, S3Store, SegmentStore, StoreError
+from signaling.clock import Clock
+from signaling.errors import StartError
+from signaling.settings import Settings
+
+__all__ = ["open_archive", "retention", "sweep_forever", "wall_us"]
+
+log = logging.getLogger("spillway.archive")
+
+SWEEP_S = 3600.0
+PROBE = "spillway/probe"
+
+
+def wall_us(clock: Clock) -> int:
+    """Microseconds of the Unix epoch."""
+    return int(clock.now().timestamp() * 1_000_000)
+
+
+def retention(settings: Settings) -> timedelta | None:
+    """How long recordings are kept; None: for good."""
+    return timedelta(days=settings.retention_days) if settings.retention_days else None
+
+
+@contextlib.asynccontextmanager
+async def open_archive(settings: Settings, clock: Clock) -> AsyncIterator[Recorder]:
+    """The recordings of ``data_dir``, what a crash left behind taken up. Raises StartError."""
+    store = await asyncio.to_thread(_store, settings)
+    root = settings.data_dir / "recordings"
+    try:
+        recorder = Recorder(store, LogIndex(root / "index"), root / "spool")
+        await asyncio.to_thread(recorder.start, wall_us(clock))
+    except OSError as error:
+        raise StartError(f"data_dir: {error}") from None
+    try:
+        yield recorder
+    finally:
+        await asyncio.to_thread(recorder.close)
+
+
+async def sweep_forever(recorder: Recorder, clock: Clock, kept: timedelta) -> None:
+    """Delete what was kept long enough, now and every hour, until cancelled."""
+    while True:
+        try:
+            gone = await asyncio.to_thread(recorder.sweep, wall_us(clock), kept // timedelta(microseconds=1))
+        except StoreError as error:
+            log.warning("the sweep of old recordings goes on later: %s", error)
+        else:
+            if gone:
+                log.info("%d recordings were older than %d days and are deleted", len(gone), kept.days)
+        await asyncio.sleep(SWEEP_S)
+
+
+def _store(settings: Settings) -> SegmentStore:
+    if settings.s3_url is None:
+        return DirectoryStore(Path(settings.data_dir) / "recordings" / "segments")
+    if settings.s3_bucket is None:
+        raise StartError("s3_bucket: which bucket at s3_url?")
+    try:
+        store = S3Store.connect(settings.s3_url.get_secret_value(), settings.s3_bucket)
+        store.get(PROBE)
+    except (StoreError, ValueError) as error:
+        raise StartError(f"s3_url: {error}") from None
+    return store

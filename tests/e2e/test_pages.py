@@ -1,0 +1,121 @@
+"""Finding a stream, being let in, and the keyboard."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, expect
+
+from tests.e2e.studio import Studio
+from tests.e2e.watch import Watch
+from tests.interop.serve_process import Process
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def studio(browser: Browser, node: Process) -> AsyncIterator[Studio]:
+    async with await browser.new_context(base_url=node.url) as context:
+        room = await Studio.open(context, "Ada", "Soldering for beginners")
+        await room.configure()
+        await room.go_live()
+        yield room
+
+
+async def test_discover_leads_to_the_picture(studio: Studio, audience: BrowserContext) -> None:
+    page = await audience.new_page()
+    await page.goto("/")
+    card = page.locator(f"[data-testid=stream-card][data-stream-id='{studio.stream_id}']")
+    await expect(card).to_contain_text("Soldering for beginners")
+    await expect(card).to_contain_text("Ada")
+    await card.click()
+    watch = Watch(page)
+    await watch.plays()
+    await expect(page.get_by_role("heading", name="Soldering for beginners")).to_be_visible()
+    for each in (page, studio.page):
+        await expect(each.get_by_test_id("viewer-count")).to_have_attribute("data-count", "1")
+    await page.close()
+    await expect(studio.page.get_by_test_id("viewer-count")).to_have_attribute(
+        "data-count", "0", timeout=15_000
+    )
+
+
+async def test_keyboard(studio: Studio, audience: BrowserContext) -> None:
+    watch = await Watch.open(audience, studio.stream_id)
+    await watch.plays()
+    page = watch.page
+
+    async def video(expression: str) -> object:
+        return await page.evaluate(f"document.querySelector('video').{expression}")
+
+    assert await video("muted") is True
+    await page.keyboard.press("m")
+    assert await video("muted") is False
+    await page.keyboard.press("ArrowDown")
+    assert await video("volume") == pytest.approx(0.9)
+    await page.keyboard.press("ArrowUp")
+    assert await video("volume") == pytest.approx(1.0)
+    await page.keyboard.press("k")
+    assert await video("paused") is True
+    await page.keyboard.press(" ")
+    assert await video("paused") is False
+    await page.keyboard.press("s")
+    await expect(page.get_by_test_id("stats")).to_be_visible()
+    await page.keyboard.press("s")
+    await expect(page.get_by_test_id("stats")).to_be_hidden()
+    await page.keyboard.press("?")
+    await expect(page.get_by_role("dialog")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("dialog")).to_be_hidden()
+    await page.keyboard.press("f")
+    await expect(page.get_by_test_id("fullscreen")).to_have_attribute("aria-pressed", "true")
+    await page.keyboard.press("f")
+    await expect(page.get_by_test_id("fullscreen")).to_have_attribute("aria-pressed", "false")
+    # Nothing failed without a word: what the page can't do it must not try.
+    await watch.plays()
+    await page.close()
+
+
+async def test_a_page_asks_for_nothing_that_is_not_there(studio: Studio, audience: BrowserContext) -> None:
+    page = await audience.new_page()
+    failed: list[str] = []
+    page.on(
+        "response", lambda each: failed.append(f"{each.status} {each.url}") if each.status >= 400 else None
+    )
+    page.on("pageerror", lambda error: failed.append(str(error)))
+    await page.goto(f"/watch/{studio.stream_id}")
+    await Watch(page).plays()
+    await page.goto("/")
+    await page.get_by_test_id("stream-card").first.wait_for()
+    assert failed == []
+    await page.close()
+
+
+async def test_private_stream_needs_a_token(host: BrowserContext, audience: BrowserContext) -> None:
+    studio = await Studio.open(host, "Grace", "Board meeting", visibility="private")
+    await studio.configure()
+    await studio.go_live()
+    stranger = await Watch.open(audience, studio.stream_id)
+    await stranger.expect_state("error")
+    await expect(stranger.page.get_by_text("Board meeting")).to_have_count(0)
+    discover = await audience.new_page()
+    await discover.goto("/")
+    await expect(discover.get_by_test_id("stream-card").first).to_be_visible()
+    await expect(discover.get_by_text("Board meeting")).to_have_count(0)
+
+    owner = await host.new_page()
+    await owner.goto("/dashboard")
+    await owner.get_by_test_id("keys").click()
+    await owner.get_by_test_id("private-link").click()
+    await owner.get_by_role("button", name="Show Watch link").click()
+    link = await owner.get_by_test_id("private-url").inner_text()
+    for same_tab in (False, True):
+        guest = stranger if same_tab else await Watch.open(audience, link)
+        if same_tab:
+            await guest.page.goto(link)
+        await guest.plays()
+        assert "token" not in guest.page.url
+    await stranger.page.reload()
+    await stranger.plays()

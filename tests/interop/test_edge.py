@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import aiohttp
+import pytest
+
+from hls_bridge.origin import Origin
+from tests.edge import nginx, varnish
+from tests.interop.test_origin import Site, V, fill, part
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    async def authorize(stream_id: str, token: str | None) -> bool:
+        return stream_id != "secret" or token == "good"
+
+    site = Site(Origin(authorize=authorize, edge_key="hush"))
+    await site.start()
+    yield site
+    await site.close()
+
+
+def port_of(site: Site) -> int:
+    port = urlsplit(site.url).port
+    assert port
+    return port
+
+
+async def test_varnish_coalesces_blocked_reloads(site: Site, tmp_path: Path) -> None:
+    base = fill(site)
+    with varnish(tmp_path, port_of(site)) as (port, _):
+        edge = f"http://127.0.0.1:{port}"
+        connector = aiohttp.TCPConnector(limit=0)
+        async with aiohttp.ClientSession(connector=connector) as http:
+
+            async def get(path: str) -> tuple[int, bytes]:
+                async with http.get(edge + path) as answer:
+                    return answer.status, await answer.read()
+
+            before = site.origin.reloads
+            query = "720p30.m3u8?_HLS_msn=3&_HLS_part=2"
+            # Other parameters and another order make no other object.
+            queries = [query, "720p30.m3u8?x=1&_HLS_part=2&_HLS_msn=3", f"{query}&session=a"]
+            waiting = [asyncio.create_task(get(f"{base}/{queries[i % 3]}")) for i in range(200)]
+            hinted = [asyncio.create_task(get(f"{base}/720p30/3.2.m4s")) for _ in range(200)]
+            for _ in range(100):
+                await asyncio.sleep(0.05)
+                broadcast = site.origin.broadcast("s")
+                assert broadcast is not None
+                if broadcast.playlists and broadcast.parts:
+                    break
+            await asyncio.sleep(0.3)
+            site.origin.handle_event("s", part(V, 3, 2))
+            answers = await asyncio.gather(*waiting)
+            assert {status for status, _ in answers} == {200}
+            assert len({body for _, body in answers}) == 1
+            assert b'"720p30/3.2.m4s"' in answers[0][1]
+            assert {body for _, body in await asyncio.gather(*hinted)} == {b"720p30-3.2;"}
+            assert site.origin.reloads - before == 1
+            assert (await get("/api/v1/streams/s/manifest.m3u8"))[0] == 200
+            assert (await get("/api/v1/streams/s"))[0] == 404
+            assert (await get(f"{base}/720p30.m3u8?_HLS_msn=77"))[0] == 400
+            assert (await get(f"{base}/720p30/77.0.m4s"))[0] == 404
+
+
+async def test_nginx_checks_tokens_and_speaks_http2(site: Site, tmp_path: Path) -> None:
+    fill(site, "secret")
+    fill(site)
+    curl = shutil.which("curl")
+    assert curl, "curl is missing: apt-get install curl"
+    with (
+        varnish(tmp_path, port_of(site)) as (edge_port, _),
+        nginx(tmp_path, port_of(site), edge_port, "hush") as port,
+    ):
+
+        async def get(path: str, *more: str) -> tuple[str, str, bytes]:
+            command = [curl, "-sk", "--http2", "-w", "\n%{http_code} %{http_version}", *more]
+            process = await asyncio.create_subprocess_exec(
+                *command, f"https://127.0.0.1:{port}{path}", stdout=asyncio.subprocess.PIPE
+            )
+            out, _ = await process.communicate()
+            body, _, numbers = out.rpartition(b"\n")
+            status, version = numbers.decode().split()
+            return status, version, body
+
+        assert (await get("/hls/s/b1/720p30/2.0.m4s")) == ("200", "2", b"720p30-2.0;")
+        assert (await get("/hls/t/good/secret/b1/720p30/2.0.m4s"))[0::2] == ("200", b"720p30-2.0;")
+        assert (await get("/hls/t/bad/secret/b1/720p30/2.0.m4s"))[0] == "403"
+        assert (await get("/hls/secret/b1/720p30/2.0.m4s"))[0] == "403"
+        assert (await get("/hls/p/secret/b1/720p30/2.0.m4s", "-H", "X-Edge-Key: hush"))[0] == "404"
+        assert (await get("/hls//p/secret/b1/720p30/2.0.m4s"))[0] == "404"
+        assert (await get("/hls/x/../p/secret/b1/720p30/2.0.m4s", "--path-as-is"))[0] == "404"
+        status, _, body = await get("/hls/t/good/secret/manifest.m3u8")
+        assert status == "200"
+        assert b"\n./b1/720p30.m3u8\n" in body
+        assert (await get("/hls/t/good/secret/b1/720p30.m3u8?_HLS_msn=3&_HLS_part=1"))[0] == "200"
+        assert (await get("/api/v1/streams/s/manifest.m3u8"))[0] == "200"

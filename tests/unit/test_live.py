@@ -1,0 +1,283 @@
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from hls_bridge.live import ClosedSegment, Live
+from hls_bridge.part import EpochStart, Part, PartGroup, TrackSpec, TrackStart, TrackStop
+from hls_bridge.program_clock import ProgramClock, date_time
+from hls_bridge.viewers import HlsViewers
+
+WALL = 1_800_000_000_000_000
+V = TrackSpec("720p30", "video", "avc1.64001F", 2_750_000, b"init-v", 1280, 720, 30)
+L = TrackSpec("360p30", "video", "avc1.64001E", 770_000, b"init-l", 640, 360, 30)
+A = TrackSpec("sound", "audio", "mp4a.40.2", 140_000, b"init-a", channels=2)
+
+
+class Driver:
+    """Feeds a `Live` with regular parts."""
+
+    def __init__(self) -> None:
+        self.closed: list[ClosedSegment] = []
+        self.live = Live(0, WALL, on_closed=self.closed.append)
+        self.start_us = 10_000_000
+
+    def epoch(self, *tracks: TrackSpec) -> None:
+        self.live.handle_event(EpochStart(tracks, self.start_us), self.start_us, WALL + self.start_us)
+        self.segment = 0
+
+    def parts(self, track: TrackSpec, segment: int, indices: range, *, last: int = 5) -> None:
+        for i in indices:
+            start = self.start_us + segment * 2_000_000 + i * 333_333
+            part = Part(
+                track.name, segment, i, start, 333_334 if i == 5 else 333_333, i == 0, i == last, b"%d" % i
+            )
+            self.live.handle_event(PartGroup((part,)), start, WALL + start)
+
+
+def test_a_whole_playlist() -> None:
+    d = Driver()
+    d.epoch(V, A)
+    for segment in range(3):
+        d.parts(V, segment, range(6))
+    d.parts(V, 3, range(2))
+    d.parts(A, 0, range(1))
+    assert d.live.tracks["720p30"].full is not None
+    assert (
+        d.live.tracks["720p30"].full.plain.decode()
+        == """\
+#EXTM3U
+#EXT-X-VERSION:9
+#EXT-X-TARGETDURATION:2
+#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=12.0,PART-HOLD-BACK=1.001,HOLD-BACK=6.0
+#EXT-X-PART-INF:PART-TARGET=0.333334
+#EXT-X-INDEPENDENT-SEGMENTS
+#EXT-X-MEDIA-SEQUENCE:0
+#EXT-X-DISCONTINUITY-SEQUENCE:0
+#EXT-X-MAP:URI="720p30/init-0.mp4"
+#EXT-X-PROGRAM-DATE-TIME:2027-01-15T08:00:10.000Z
+#EXTINF:1.999999,
+720p30/0.m4s
+#EXT-X-PROGRAM-DATE-TIME:2027-01-15T08:00:12.000Z
+#EXT-X-PART:DURATION=0.333333,URI="720p30/1.0.m4s",INDEPENDENT=YES
+#EXT-X-PART:DURATION=0.333333,URI="720p30/1.1.m4s"
+#EXT-X-PART:DURATION=0.333333,URI="720p30/1.2.m4s"
+#EXT-X-PART:DURATION=0.333333,URI="720p30/1.3.m4s"
+#EXT-X-PART:DURATION=0.333333,URI="720p30/1.4.m4s"
+#EXT-X-PART:DURATION=0.333334,URI="720p30/1.5.m4s"
+#EXTINF:1.999999,
+720p30/1.m4s
+#EXT-X-PROGRAM-DATE-TIME:2027-01-15T08:00:14.000Z
+#EXT-X-PART:DURATION=0.333333,URI="720p30/2.0.m4s",INDEPENDENT=YES
+#EXT-X-PART:DURATION=0.333333,URI="720p30/2.1.m4s"
+#EXT-X-PART:DURATION=0.333333,URI="720p30/2.2.m4s"
+#EXT-X-PART:DURATION=0.333333,URI="720p30/2.3.m4s"
+#EXT-X-PART:DURATION=0.333333,URI="720p30/2.4.m4s"
+#EXT-X-PART:DURATION=0.333334,URI="720p30/2.5.m4s"
+#EXTINF:1.999999,
+720p30/2.m4s
+#EXT-X-PROGRAM-DATE-TIME:2027-01-15T08:00:16.000Z
+#EXT-X-PART:DURATION=0.333333,URI="720p30/3.0.m4s",INDEPENDENT=YES
+#EXT-X-PART:DURATION=0.333333,URI="720p30/3.1.m4s"
+#EXT-X-PRELOAD-HINT:TYPE=PART,URI="720p30/3.2.m4s"
+"""
+    )
+    assert d.live.tracks["sound"].full is not None
+    sound = d.live.tracks["sound"].full.plain.decode()
+    assert sound.splitlines()[-1] == '#EXT-X-RENDITION-REPORT:URI="720p30.m3u8",LAST-MSN=3,LAST-PART=1'
+    assert "PART-HOLD-BACK=1.025" in sound
+
+
+def test_a_delta_joins_up_with_the_full_playlist() -> None:
+    d = Driver()
+    d.epoch(V)
+    for segment in range(20):
+        d.parts(V, segment, range(6))
+    track = d.live.tracks["720p30"]
+    assert track.full is not None
+    assert track.delta is not None
+    full, delta = track.full.plain.decode(), track.delta.plain.decode()
+    skipped = int(delta.split("SKIPPED-SEGMENTS=")[1].split("\n")[0])
+    assert skipped == 15 - 7
+    kept = delta.split("SKIPPED-SEGMENTS=8\n")[1]
+    assert full.endswith(kept)
+    assert full.count("#EXTINF") == 15
+    assert kept.count("#EXTINF") == 7
+    assert "#EXT-X-MEDIA-SEQUENCE:5\n" in delta
+    assert len(full) > 2000
+    assert track.full.gzipped is not None
+
+
+def test_a_discontinuity_is_equal_in_all_tracks() -> None:
+    d = Driver()
+    d.epoch(V, L, A)
+    for track in (V, L, A):
+        d.parts(track, 0, range(6))
+    d.parts(V, 1, range(3))
+    d.parts(L, 1, range(2))  # the worker dies here: sound has nothing of segment 1
+    d.start_us += 5_000_000
+    d.epoch(V, L, A)
+    for track in (V, L, A):
+        d.parts(track, 0, range(6))
+        d.parts(track, 1, range(1))
+    texts = {n: t.full.plain.decode() for n, t in d.live.tracks.items() if t.full}
+    for name, text in texts.items():
+        assert text.count("#EXT-X-DISCONTINUITY\n") == 1
+        before, after = text.split("#EXT-X-DISCONTINUITY\n")
+        assert before.count("#EXTINF") == 2
+        assert after.startswith(f'#EXT-X-MAP:URI="{name}/init-1.mp4"\n')
+        assert f"{name}/2.m4s" in after
+    assert "#EXT-X-GAP\n" in texts["sound"]
+    assert "#EXTINF:0.999999,\n720p30/1.m4s" in texts["720p30"]
+    for segment in range(1, 18):
+        for track in (V, L, A):
+            d.parts(track, segment, range(1 if segment == 1 else 0, 6))
+    for track in d.live.tracks.values():
+        assert track.full is not None
+        assert "#EXT-X-DISCONTINUITY-SEQUENCE:1\n" in track.full.plain.decode()
+        assert "#EXT-X-DISCONTINUITY\n" not in track.full.plain.decode()
+
+
+def test_a_rung_that_an_epoch_lacks_goes_on_as_the_nearest() -> None:
+    d = Driver()
+    d.epoch(V, L, A)
+    for track in (V, L, A):
+        d.parts(track, 0, range(6))
+    source = TrackSpec("source", "video", "avc1.42E01F", 2_000_000, b"init-s", 1280, 720, 30)
+    d.start_us += 2_000_000
+    d.epoch(source, L, A)
+    for track in (source, L, A):
+        d.parts(track, 0, range(6))
+    full = d.live.tracks["720p30"].full
+    assert full is not None
+    assert "source/1.m4s" in full.plain.decode()
+    assert '#EXT-X-MAP:URI="source/init-1.mp4"' in full.plain.decode()
+    assert "720p30.m3u8" not in d.live.master("")
+    assert "source.m3u8" in d.live.master("")
+
+
+def test_blocking_rules() -> None:
+    d = Driver()
+    d.epoch(V)
+    d.parts(V, 0, range(6))
+    d.parts(V, 1, range(3))
+    track = d.live.tracks["720p30"]
+    assert [track.has(0, None), track.has(0, 5), track.has(1, 2)] == [True] * 3
+    assert [track.has(1, None), track.has(1, 3), track.has(2, 0)] == [False] * 3
+    assert track.has(0, 6)  # beyond the segment's end: the first part of the next one answers it
+    assert d.live.part_may_come("720p30", 1, 3)
+    assert not d.live.part_may_come("720p30", 1, 4)
+    assert not d.live.part_may_come("720p30", 0, 6)
+    d.parts(V, 1, range(3, 6))
+    assert d.live.part_may_come("720p30", 2, 0)
+
+
+def test_master_is_measured() -> None:
+    d = Driver()
+    d.epoch(V, L, A)
+    assert d.live.master("x/").splitlines()[4].startswith("#EXT-X-STREAM-INF:BANDWIDTH=2890000,")
+    start = d.start_us
+    for name, size in (("720p30", 500_000), ("360p30", 100_000), ("sound", 32_000)):
+        part = Part(name, 0, 0, start, 2_000_000, True, True, bytes(size))
+        d.live.handle_event(PartGroup((part,)), start, WALL)
+    assert (
+        d.live.master("x/")
+        == """\
+#EXTM3U
+#EXT-X-VERSION:9
+#EXT-X-INDEPENDENT-SEGMENTS
+#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="sound",NAME="Sound",DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2",URI="x/sound.m3u8"
+#EXT-X-STREAM-INF:BANDWIDTH=2128000,AVERAGE-BANDWIDTH=2128000,CODECS="avc1.64001F,mp4a.40.2",RESOLUTION=1280x720,FRAME-RATE=30.000,AUDIO="sound"
+x/720p30.m3u8
+#EXT-X-STREAM-INF:BANDWIDTH=528000,AVERAGE-BANDWIDTH=528000,CODECS="avc1.64001E,mp4a.40.2",RESOLUTION=640x360,FRAME-RATE=30.000,AUDIO="sound"
+x/360p30.m3u8
+"""
+    )
+
+
+def test_rungs_join_and_leave() -> None:
+    d = Driver()
+    d.epoch(V, A)
+    d.parts(V, 0, range(6))
+    d.live.handle_event(TrackStart(L, 1), 0, WALL)
+    d.parts(L, 1, range(2))
+    track = d.live.tracks["360p30"]
+    assert track.full is not None
+    assert "#EXT-X-MEDIA-SEQUENCE:1\n" in track.full.plain.decode()
+    d.live.delist("360p30")
+    assert "360p30" not in d.live.master("")
+    d.live.handle_event(TrackStop("360p30"), 0, WALL)
+    assert track.stopped
+
+
+def test_the_end() -> None:
+    d = Driver()
+    d.epoch(V)
+    d.parts(V, 0, range(4))
+    d.live.end()
+    track = d.live.tracks["720p30"]
+    assert track.full is not None
+    assert track.full.plain.decode().endswith("720p30/0.m4s\n#EXT-X-ENDLIST\n")
+    assert d.closed[0].data == b"0123"
+
+
+def test_a_segment_that_nobody_closed() -> None:
+    d = Driver()
+    d.epoch(V)
+    d.parts(V, 0, range(4))
+    d.parts(V, 1, range(1))
+    assert d.live.segment("720p30", 0) == b"0123"
+    assert [c.listed.msn for c in d.closed] == [0]
+    assert d.live.tracks["720p30"].last == (1, 0)
+
+
+def test_memory_is_bounded() -> None:
+    d = Driver()
+    d.epoch(V)
+    for segment in range(100):
+        d.parts(V, segment, range(6))
+    assert len(d.live.tracks["720p30"].segments) == 22
+    assert d.live.segment("720p30", 77) is None
+    assert d.live.segment("720p30", 78) == b"012345"
+    assert d.live.part("720p30", 77, 0) is None
+
+
+def test_program_date_time_slews() -> None:
+    clock = ProgramClock(0, WALL)
+    assert clock.next_segment(2_000_000, 2_000_000, WALL + 2_000_000) == WALL + 2_000_000
+    stepped = WALL + 3_600_000_000
+    times = [clock.next_segment(i * 2_000_000, i * 2_000_000, stepped + i * 2_000_000) for i in range(1, 9)]
+    assert [b - a for a, b in itertools.pairwise(times)] == [2_001_000] * 7
+    assert date_time(1_700_000_000_999_600) == "2023-11-14T22:13:21.000Z"
+
+
+def test_viewers_are_counted_by_session() -> None:
+    viewers = HlsViewers()
+    viewers.beacon("s1", "c1", 0)
+    viewers.beacon("s2", "c1", 0)
+    viewers.request("c1", 0)
+    viewers.request("c2", 0)
+    assert viewers.count(1_000_000) == (2, 1)
+    viewers.leave("s2")
+    assert viewers.count(12_000_000) == (1, 0)
+    assert viewers.count(30_000_000) == (0, 0)
+
+
+@pytest.mark.parametrize("fps", [24, 25, 30, 50, 60])
+def test_no_part_is_short_except_the_last(fps: int) -> None:
+    """RFC 8216bis 4.4.4.9: at least 85 % of the part target, the last of a segment excepted."""
+    import av
+
+    from hls_bridge.packager import PART_US, PartCutter, Sample
+
+    tick = 90_000 // fps
+    cutter = PartCutter(PART_US * 9 // 100)
+    cuts = []
+    for i in range(4 * fps):
+        ends = (i + 1) % (2 * fps) == 0
+        cuts += cutter.push(Sample(av.Packet(b"x"), i * tick, True, False, tick, ends))
+    for cut in cuts:
+        length = len(cut.samples) * tick / 90_000
+        assert length <= PART_US / 1e6
+        assert cut.last or length >= 0.85 * PART_US / 1e6
