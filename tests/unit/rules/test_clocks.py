@@ -21,6 +21,7 @@ DRIVERS = {
     "signaling/demo/session.py": "paces the demo's pictures; the latency pattern is wall clock time",
     "signaling/clock.py": "the control plane's one door to the clocks",
     "signaling/demo/publisher.py": "waits between sessions; certificates have dates",
+    "sfu/bench/": "benchmarks measure time",
 }
 
 CLOCKS = {
