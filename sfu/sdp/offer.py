@@ -6,6 +6,7 @@ rtcp-rsize (RFC 5506), directions of header extensions (RFC 8285) and fmtp lines
 
 from __future__ import annotations
 
+import string
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
@@ -30,6 +31,9 @@ Setup = Literal["actpass", "active", "passive"]
 MAX_SECTIONS = 64
 """A stage of 16 hosts is 32 m-lines and a data channel; twice that is nobody's honest offer."""
 
+ICE_CHARS = frozenset(string.ascii_letters + string.digits + "+/-_=#")
+"""RFC 8839 section 5.4, and those four that older agents send (libwebrtc takes them too)."""
+
 
 class SdpError(ValueError):
     """The text is not an offer that can be answered; the message says why."""
@@ -41,6 +45,12 @@ class IceCredentials:
 
     ufrag: str
     pwd: str = field(repr=False)
+
+    def check(self) -> None:
+        """Raises SdpError: at least 24 and 128 bits, and none but ice-chars."""
+        for value, shortest in ((self.ufrag, 4), (self.pwd, 22)):
+            if not shortest <= len(value) <= 256 or not set(value) <= ICE_CHARS:
+                raise SdpError("ice-ufrag or ice-pwd is missing, has a wrong length or other than ice-chars")
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,10 +279,9 @@ def _ssrcs(media: MediaDescription) -> tuple[tuple[int, int], ...]:
 def _credentials(media: MediaDescription) -> IceCredentials:
     ice = media.ice
     ufrag, pwd = (ice.usernameFragment, ice.password) if ice is not None else (None, None)
-    # RFC 8839 section 5.4: at least 24 and 128 bits
-    if not ufrag or not pwd or not 4 <= len(ufrag) <= 256 or not 22 <= len(pwd) <= 256:
-        raise SdpError("ice-ufrag or ice-pwd is missing or has a wrong length")
-    return IceCredentials(ufrag, pwd)
+    credentials = IceCredentials(ufrag or "", pwd or "")
+    credentials.check()
+    return credentials
 
 
 def _dtls(media: MediaDescription) -> tuple[tuple[Fingerprint, ...], Setup]:

@@ -61,7 +61,7 @@ class Client:
                 status, text = await self.call("GET", path or f"{self.path}/manifest.m3u8")
                 if status == 200:
                     return str(text)
-                assert status in (404, 503), text
+                assert text["type"] in ("/problems/stream-not-live", "/problems/overdue"), text
                 await asyncio.sleep(0.2)
 
     async def media(self, uri: str, until: Callable[[str], bool]) -> str:

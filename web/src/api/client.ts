@@ -6,6 +6,7 @@ import type {
   CreatedStream,
   Invite,
   Playback,
+  Recording,
   RotatedKey,
   StageLayout,
   StageParticipant,
@@ -21,15 +22,17 @@ interface Call {
   token?: string | null;
   body?: unknown;
   signal?: AbortSignal | undefined;
+  keepalive?: boolean;
 }
 
-async function call(path: string, { method = "GET", token, body, signal }: Call): Promise<Response> {
+async function call(path: string, { method = "GET", token, body, signal, keepalive = false }: Call): Promise<Response> {
   const headers = new Headers({ Accept: "application/json" });
   if (token) headers.set("Authorization", `Bearer ${token}`);
   if (body !== undefined) headers.set("Content-Type", "application/json");
   const response = await fetch(BASE + path, {
     method,
     headers,
+    keepalive,
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     ...(signal === undefined ? {} : { signal }),
   });
@@ -87,6 +90,23 @@ export const createPlaybackToken = (token: string, streamId: string, ttlS: numbe
 
 export const getPlayback = (streamId: string, token: string | null, signal?: AbortSignal): Promise<Playback> =>
   json(`${at(streamId)}/playback`, { token, signal });
+
+export async function listRecordings(
+  streamId: string,
+  token: string | null,
+  signal?: AbortSignal,
+): Promise<Recording[]> {
+  return (await json<{ recordings: Recording[] }>(`${at(streamId)}/recordings`, { token, signal })).recordings;
+}
+
+/** `keepalive`: it goes out though the page is being closed. */
+export async function sendBeacon(
+  streamId: string,
+  token: string | null,
+  body: { session_id: string; leaving: boolean },
+): Promise<void> {
+  await call(`${at(streamId)}/beacon`, { method: "POST", token, body, keepalive: true });
+}
 
 export interface DiscoverQuery {
   category?: string | null;

@@ -61,6 +61,25 @@ export interface Playback {
   reason: "seat" | "full" | "offline";
 }
 
+export interface Thumbnail {
+  at: string;
+  url: string;
+}
+
+/** One broadcast that was, or is being, recorded. */
+export interface Recording {
+  recording_id: string;
+  started_at: string;
+  duration_s: number;
+  bytes: number;
+  manifest_url: string;
+  mp4_url: string;
+  thumbnail_url: string | null;
+  thumbnails: Thumbnail[];
+  /** Null while it goes on, or where it is kept for good. */
+  expires_at: string | null;
+}
+
 export interface Account {
   account_id: string;
   name: string;
