@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mixer.messages import Message, Problem, RemoveHost, SetHost, SetSpeaker, VideoSource
-from mixer.process import ENTRY
 from mixer.wire import event_from_document, message_to_document
 from sfu.events import StageChanged, StreamEvent
 from sfu.media import Source
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     from sfu.track import Track, TrackSource
 
 __all__ = ["Mixers"]
+
+ENTRY = "mixer.process:mix"
 
 log = logging.getLogger(__name__)
 

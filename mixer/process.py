@@ -11,9 +11,7 @@ from mixer.wire import event_to_document, message_from_document
 from mixer.worker import main, monotonic_us
 from sfu.media import Participant, ParticipantClosed
 
-__all__ = ["ENTRY", "mix"]
-
-ENTRY = "mixer.process:mix"
+__all__ = ["mix"]
 
 log = logging.getLogger(__name__)
 

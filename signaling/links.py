@@ -31,6 +31,13 @@ class Links:
         # The page takes it out of the address bar at once, and our access log knows no query strings.
         return f"{self.base}/watch/{stream_id}" + (f"?token={token}" if token else "")
 
+    def studio(self, stream_id: str, invite: str) -> str:
+        return f"{self.base}/studio/{stream_id}?invite={invite}"
+
+    def whip_as_guest(self, invite: str) -> str | None:
+        """For encoders without headers."""
+        return f"{self.base}/whip/{invite}" if self.listeners.webrtc else None
+
     def whip(self) -> str | None:
         return f"{self.base}/whip" if self.listeners.webrtc else None
 

@@ -15,8 +15,12 @@ __all__ = [
     "Credentials",
     "DiscoverQuery",
     "Health",
+    "HostChange",
+    "InviteCreated",
     "KeyRotated",
+    "Layout",
     "NewAccount",
+    "NewInvite",
     "NewPlaybackToken",
     "NewStreamRequest",
     "OwnStreamsQuery",
@@ -24,6 +28,8 @@ __all__ = [
     "PlaybackToken",
     "ProblemDocument",
     "Readiness",
+    "StageParticipant",
+    "StageView",
     "StreamChange",
     "StreamCreated",
     "StreamPage",
@@ -51,6 +57,9 @@ Name = Annotated[str, _text(64), AfterValidator(_printable)]
 Title = Annotated[str, _text(200), AfterValidator(_printable)]
 Category = Annotated[str, _text(64), AfterValidator(_printable)]
 Time = Annotated[AwareDatetime, AfterValidator(_utc)]
+Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+# Below -60 dB nobody hears anything, 20 dB is ten times as loud.
+Gain = Annotated[float, Field(ge=-60, le=20, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0)]
 
 
@@ -210,6 +219,97 @@ class PlaybackToken(Answer):
     watch_url: str
     whep_url: str | None
     manifest_url: str | None
+
+
+class NewInvite(Request):
+    name: Name | None = None
+    # A minute to a month; a day: made in the evening for the next evening.
+    ttl_s: Annotated[int, Field(ge=1, le=31 * 86400)] = 86400
+
+
+class InviteCreated(Answer):
+    """The only answer that holds the invite."""
+
+    invite: str
+    expires_at: datetime
+    studio_url: str
+    whip_url: str | None
+
+
+class Tile(Request):
+    """A host's rectangle in a custom layout, in fractions of the picture."""
+
+    participant_id: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    x: Fraction
+    y: Fraction
+    w: Fraction
+    h: Fraction
+    z: Annotated[int, Field(ge=-1000, le=1000)] = 0
+    fit: Literal["cover", "contain"] = "cover"
+    radius: Fraction = 0.0
+    source: Literal["camera", "screen"] = "camera"
+
+
+class LowerThird(Request):
+    text: Annotated[str, StringConstraints(max_length=200)]
+
+
+class Layout(Request):
+    layout: Literal["grid", "spotlight", "side-by-side", "picture-in-picture", "custom"]
+    pinned: Annotated[str, StringConstraints(max_length=64)] | None = None
+    tiles: Annotated[list[Tile], Field(max_length=32)] | None = None
+    background: Annotated[str, StringConstraints(max_length=64)] | None = None
+    logo: Annotated[str, StringConstraints(max_length=64)] | None = None
+    lower_third: LowerThird | None = None
+
+
+class HostAudio(Answer):
+    muted: bool
+    gain_db: float
+
+
+class HostVideo(Answer):
+    muted: bool
+
+
+class HostTrack(Answer):
+    track_id: str
+    kind: Literal["audio", "video"]
+    source: Literal["camera", "microphone", "screen", "screen-audio", "mixer", "ingest"]
+    flowing: bool
+
+
+class StageParticipant(Answer):
+    participant_id: str
+    name: str
+    role: Literal["owner", "co-host"]
+    audio: HostAudio
+    video: HostVideo
+    tracks: list[HostTrack]
+    speaking: bool
+
+
+class StageView(Answer):
+    participants: list[StageParticipant]
+    layout: Layout
+
+
+class HostAudioChange(Request):
+    muted: bool | None = None
+    gain_db: Gain | None = None
+
+
+class HostVideoChange(Request):
+    muted: bool | None = None
+
+
+class HostChange(Request):
+    """``muted`` and ``gain_db`` are the microphone's; ``video.muted`` is the picture's."""
+
+    muted: bool | None = None
+    gain_db: Gain | None = None
+    audio: HostAudioChange | None = None
+    video: HostVideoChange | None = None
 
 
 class Health(Answer):

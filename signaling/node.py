@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 from collections.abc import AsyncIterator, Coroutine
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,6 +20,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from mixer.controller import Mixers
+from mixer.messages import Problem
 from sfu.node import Sfu
 from signaling.admission import Admission
 from signaling.auth.identity import Identity
@@ -28,6 +31,7 @@ from signaling.auth.stream_keys import StreamKeys
 from signaling.clock import Clock
 from signaling.errors import StartError
 from signaling.gateway.gateway import Gateway
+from signaling.gateway.stage import StageEvents
 from signaling.gateway.streams import StreamEvents
 from signaling.hls import Hls, NoHls
 from signaling.http.access_log import AccessLogger
@@ -41,6 +45,7 @@ from signaling.http.origin import Origins
 from signaling.http.pages import Pages
 from signaling.http.passes import Passes
 from signaling.http.resolver import RequestResolver
+from signaling.http.stage import StageRoutes
 from signaling.http.streams import StreamRoutes
 from signaling.http.viewing import ViewingRoutes
 from signaling.installation import Installation
@@ -52,9 +57,11 @@ from signaling.metrics import Metrics
 from signaling.rate_limits import RateLimits
 from signaling.seat_calls import SeatCalls
 from signaling.settings import Settings
+from signaling.stage import Stages
 from signaling.store.database import open_database
 from signaling.store.interfaces import StoreUnreachable
 from signaling.store.sql_accounts import SqlAccounts
+from signaling.store.sql_invites import SqlInvites
 from signaling.store.sql_streams import SqlStreams
 from signaling.viewing import open_viewing
 from signaling.views import Views
@@ -84,6 +91,7 @@ class Node:
         self.database = database
         self.accounts = SqlAccounts(database)
         self.streams = SqlStreams(database)
+        self.invites = SqlInvites(database)
         self.passwords = Passwords()
         self.playback_tokens = PlaybackTokens(installation.secret)
         self.identity = Identity(self.accounts, self.streams, self.playback_tokens, clock)
@@ -101,6 +109,10 @@ class Node:
         self.metrics = Metrics(lambda: self.media.counters())
         self.gateway = Gateway(self.identity, self.origins, self.metrics, clock, limits=settings.rate_limits)
         self.app = web.Application()
+
+    def mixer_noticed(self, stream_id: str, trouble: Problem) -> None:
+        """For the stream's owner: why a host is not in the picture."""
+        self.live.report_notice(stream_id, trouble.code, trouble.text)
 
     async def probe(self) -> tuple[State, list[str]]:
         """Readiness, and what is degraded."""
@@ -147,9 +159,13 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
             node.metrics.run(clock.monotonic_s),
         ]
         mounts = []
+        stages = None
         features: list[object] = []
         if settings.runs("engine"):
             sfu = await stack.enter_async_context(_engine(settings))
+            stages = Stages(sfu, node.invites, clock)
+            if settings.runs("mixer"):
+                Mixers(sfu, _mixer_arguments(), node.mixer_noticed)
             webrtc = WebRtc(
                 sfu,
                 live=node.live,
@@ -158,6 +174,8 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
                 origins=node.origins,
                 limits=node.limits,
                 listeners=listeners,
+                stages=stages,
+                streams=node.streams,
             )
             node.media = webrtc
             mounts.append(webrtc.mount())
@@ -184,12 +202,25 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
         api_mounts, api_features = _api(node, views, listeners)
         mounts += api_mounts
         features += api_features
+        if stages is not None and settings.runs("api"):
+            features.append(
+                StageRoutes(
+                    stages=stages,
+                    invites=node.invites,
+                    identity=node.identity,
+                    listeners=listeners,
+                    limits=node.limits,
+                    clock=clock,
+                )
+            )
         if settings.runs("gateway"):
             seats = SeatCalls(node.live, node.media, clock)
             events = StreamEvents(node.gateway, node.identity, views, node.passes, seats, listeners)
             node.live.listen(seats)
             node.live.listen(events)
             work += [seats.run(), events.run()]
+            if stages is not None:
+                work.append(StageEvents(node.gateway, node.identity, stages).run())
             mounts.append(Mount(node.gateway.routes()))
         node.app = app = build_app(
             features=features,
@@ -239,6 +270,13 @@ def _api(node: Node, views: Views, listeners: Listeners) -> tuple[list[Mount], l
         clock=node.clock,
     )
     return [*mounts, Mount(node.pages.routes())], [accounts, streams]
+
+
+def _mixer_arguments() -> dict[str, object]:
+    """1080p takes three quarters of a core for two hosts; a small machine has to do with 720p."""
+    if (os.cpu_count() or 1) >= 4:
+        return {"width": 1920, "height": 1080}
+    return {"width": 1280, "height": 720, "bitrate_bps": 2_500_000, "max_bitrate_bps": 3_500_000}
 
 
 async def _database(settings: Settings) -> AsyncEngine:

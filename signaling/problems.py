@@ -118,6 +118,28 @@ CATALOGUE: Mapping[str, ProblemKind] = {
             "Unsupported media type",
             "Accept-Post and Accept-Patch say what is taken.",
         ),
+        ProblemKind(
+            "wrong-invite",
+            401,
+            "Wrong invite",
+            "It is not, or no longer, one. Ask the stream's owner for another.",
+        ),
+        ProblemKind("invite-expired", 410, "The invite has expired", "Ask the stream's owner for another."),
+        ProblemKind(
+            "invite-used",
+            409,
+            "The invite was used",
+            "Each lets one host on stage, once. Ask the stream's owner for another.",
+        ),
+        ProblemKind("invite-not-found", 404, "Invite not found", "The stream has no such invite."),
+        ProblemKind(
+            "stage-full", 409, "The stage is full", "`limit` hosts are on stage. Try again when one has left."
+        ),
+        ProblemKind("host-not-found", 404, "Host not found", "No host on this stage has this id."),
+        ProblemKind("not-on-stage", 409, "Not on stage", "Send `stage:enter` first."),
+        ProblemKind(
+            "bad-layout", 422, "The layout can't be shown", "`code` and the detail say what to change."
+        ),
         ProblemKind("name-taken", 409, "The name is taken", "Choose another name."),
         ProblemKind("rate-limited", 429, "Too many requests", "Try again after the seconds in Retry-After."),
         ProblemKind("overloaded", 503, "Too much to do", "The node is busy. Try again in a moment."),

@@ -18,6 +18,7 @@ from sfu.viewer import Viewer
 from sfu.whep import WatchGrant, whep_routes
 from sfu.whip import whip_routes
 from signaling.auth.identity import Identity
+from signaling.auth.secrets import INVITE
 from signaling.auth.stream_keys import StreamKeys
 from signaling.errors import StartError
 from signaling.http.app import Mount
@@ -30,6 +31,8 @@ from signaling.metrics import MediaCounters
 from signaling.problems import problem
 from signaling.rate_limits import RateLimits
 from signaling.settings import Settings
+from signaling.stage import Stages
+from signaling.store.interfaces import Streams
 
 __all__ = ["WebRtc", "sfu_config"]
 
@@ -56,8 +59,12 @@ class WebRtc:
         origins: Origins,
         limits: RateLimits,
         listeners: Listeners,
+        stages: Stages,
+        streams: Streams,
     ) -> None:
         self._sfu = sfu
+        self._stages = stages
+        self._streams = streams
         self._live = live
         self._keys = keys
         self._identity = identity
@@ -85,6 +92,7 @@ class WebRtc:
     async def close_stream(self, stream_id: str) -> None:
         if (stream := self._sfu.router.get(stream_id)) is not None:
             await stream.end("deleted")
+        self._stages.forget(stream_id)
 
     def counters(self) -> MediaCounters:
         """Totals never fall: what a track or a viewer that has gone had counted is kept."""
@@ -131,10 +139,13 @@ class WebRtc:
                 self._live.report_notice(stream_id, reason, text)
 
     async def _authorize(self, key: str) -> PublishGrant:
+        if key.startswith(INVITE):
+            return await self._stages.authorize(key)
         stream_id = await self._keys.stream_of(key)
         if stream_id is None:
             raise problem("wrong-key", "This is not, or no longer, the key of a stream.")
-        return PublishGrant(stream_id)
+        stream = await self._streams.get(stream_id)
+        return PublishGrant(stream_id, name=stream.broadcaster_name if stream is not None else "")
 
     async def _admit(self, stream_id: str, token: str | None) -> WatchGrant:
         visitor = await self._identity.visitor(token)
@@ -154,7 +165,7 @@ class WebRtc:
             try:
                 return await inner(request)
             except Problem as refusal:
-                if publishing and refusal.name == "wrong-key":
+                if publishing and refusal.name in ("wrong-key", "wrong-invite"):
                     self._limits.wrong_key(client)
                 manifest = refusal.members.get("manifest_url")
                 if isinstance(manifest, str):
@@ -195,6 +206,7 @@ def sfu_config(settings: Settings) -> SfuConfig:
         ),
         seats_per_stream=settings.seats_per_stream,
         seats_per_node=settings.seats_per_node,
+        hosts_per_stage=settings.hosts_per_stage,
     )
 
 

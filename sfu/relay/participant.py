@@ -80,7 +80,7 @@ class RelayParticipant:
         return self._participant_id
 
     def now_us(self) -> int:
-        """The clock of arrival times, microseconds since some moment."""
+        """The clock of arrival times; it begins with this process's engine."""
         return self._engine.now_us()
 
     def send(self, message: Mapping[str, Any]) -> None:

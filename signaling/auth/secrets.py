@@ -9,13 +9,15 @@ from __future__ import annotations
 import hashlib
 import secrets
 
-__all__ = ["ACCOUNT_TOKEN", "STREAM_KEY", "hash_secret", "new_id", "new_secret"]
+__all__ = ["ACCOUNT_TOKEN", "INVITE", "REENTRY", "STREAM_KEY", "hash_secret", "new_id", "new_secret"]
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32, lower case: five bits a letter, none that is taken for another, no dash at an edge."""
 
 ACCOUNT_TOKEN = "sat_"
 STREAM_KEY = "sk_"
+INVITE = "si_"
+REENTRY = "sr_"
 """Prefixes, so that people and secret scanners can tell what leaked; nothing decides by them."""
 
 

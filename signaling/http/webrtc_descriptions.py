@@ -50,7 +50,15 @@ def _session(path: str, tag: str) -> tuple[Description, Description]:
     )
 
 
-PUBLISH = ("wrong-key", "bad-slot", "rate-limited")
+PUBLISH = (
+    "wrong-key",
+    "wrong-invite",
+    "invite-expired",
+    "invite-used",
+    "stage-full",
+    "bad-slot",
+    "rate-limited",
+)
 WHIP = (
     _post("/whip", "Publish (RFC 9725)", "whip", "stream_key", "unauthorized", *PUBLISH),
     _post("/whip/{stream_key}", "Publish, for encoders without headers", "whip", None, *PUBLISH),

@@ -7,9 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from signaling.store.records import Account, Audience, NewStream, StreamRecord
+from signaling.store.records import Account, Audience, Door, Invite, NewStream, StreamRecord
 
-__all__ = ["Accounts", "BadCursor", "NameTaken", "Page", "StoreUnreachable", "Streams"]
+__all__ = [
+    "Accounts",
+    "BadCursor",
+    "InviteExpired",
+    "InviteUsed",
+    "Invites",
+    "NameTaken",
+    "Page",
+    "StoreUnreachable",
+    "Streams",
+]
 
 
 class NameTaken(ValueError):
@@ -18,6 +28,14 @@ class NameTaken(ValueError):
 
 class BadCursor(ValueError):
     """The cursor isn't one that this listing gave out."""
+
+
+class InviteUsed(ValueError):
+    """Somebody has entered with it."""
+
+
+class InviteExpired(ValueError):
+    """Nobody has entered with it in time."""
 
 
 class StoreUnreachable(ConnectionError):
@@ -106,4 +124,24 @@ class Streams(Protocol):
 
     async def owned_by(self, account_id: str, *, limit: int, cursor: str | None) -> Page:
         """All streams of an account, the newest first. Raises BadCursor."""
+        ...
+
+
+class Invites(Protocol):
+    async def create(self, invite_hash: str, invite: Invite, now: datetime) -> None:
+        """Also forgets invites of the stream that have expired unused."""
+        ...
+
+    async def get(self, invite_hash: str) -> Invite | None: ...
+
+    async def use(self, invite_hash: str, door: Door, now: datetime) -> Invite | None:
+        """Take it, once; None if there is none. Raises InviteUsed or InviteExpired.
+
+        An encoder reconnects with what it has: at the door ``whip`` it may be used again."""
+        ...
+
+    async def delete(self, invite_hash: str) -> bool: ...
+
+    async def delete_of(self, stream_id: str, participant_id: str) -> None:
+        """Whatever lets this participant in."""
         ...

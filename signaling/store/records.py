@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-__all__ = ["Account", "Audience", "NewStream", "StreamRecord", "StreamStatus", "Visibility"]
+__all__ = ["Account", "Audience", "Door", "Invite", "NewStream", "StreamRecord", "StreamStatus", "Visibility"]
 
 StreamStatus = Literal["created", "scheduled", "live", "ended"]
 Visibility = Literal["public", "unlisted", "private"]
+
+Door = Literal["page", "whip"]
+"""How a co-host comes on stage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +63,16 @@ class StreamRecord:
     started_at: datetime | None
     ended_at: datetime | None
     audience: Audience
+
+
+@dataclass(frozen=True, slots=True)
+class Invite:
+    """The right of one co-host to enter a stage, once. The secret itself is nowhere, as with keys."""
+
+    stream_id: str
+    participant_id: str
+    """As whom its holder enters."""
+    name: str
+    """Empty: the holder chooses."""
+    expires_at: datetime
+    used_from: Door | None = None

@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-__all__ = ["Utc", "accounts", "audiences", "metadata", "streams", "tokens"]
+__all__ = ["Utc", "accounts", "audiences", "invites", "metadata", "streams", "tokens"]
 
 
 class Utc(TypeDecorator[datetime]):
@@ -110,4 +110,18 @@ audiences = Table(
     Column("hls", Integer, nullable=False),
     Column("total", Integer, nullable=False),
     Index("ix_audiences_total", "total", "stream_id"),
+)
+
+invites = Table(
+    "invites",
+    metadata,
+    Column("invite_hash", String, primary_key=True),
+    Column("stream_id", ForeignKey("streams.stream_id", ondelete="CASCADE"), nullable=False, index=True),
+    # Who enters with it, drawn when it is made.
+    Column("participant_id", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("created_at", Utc, nullable=False),
+    Column("expires_at", Utc, nullable=False),
+    # The door that it was used at.
+    Column("used_from", String),
 )

@@ -1,0 +1,305 @@
+"""Stages: who may enter, who is on stage, and what the owner decides about them.
+
+Doors to a stage are the gateway (a page), WHIP with an invite, and WHIP with the stream key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from mixer.layout import Host, LayoutError, check_layout, parse_layout
+from sfu.events import StageChanged, StreamEvent
+from sfu.host import StageHost
+from sfu.node import Sfu
+from sfu.participant import Participant
+from sfu.publisher import PublishGrant
+from sfu.stage import NotOnStage, Stage, StageFull
+from signaling.auth.secrets import INVITE, REENTRY, hash_secret, new_id, new_secret
+from signaling.clock import Clock
+from signaling.models import (
+    HostAudio,
+    HostTrack,
+    HostVideo,
+    Layout,
+    StageParticipant,
+    StageView,
+)
+from signaling.problems import problem
+from signaling.store.interfaces import InviteExpired, Invites, InviteUsed
+from signaling.store.records import Door, Invite, StreamRecord
+
+__all__ = ["OWNER", "Entry", "Stages", "describe", "new_invite"]
+
+log = logging.getLogger("spillway.stage")
+
+OWNER = "owner"
+"""The participant id of the owner's page."""
+AWAY_S = 10.0
+"""How long a host whose page lost its connection stays: a reload takes three seconds, Wi-Fi to LTE five."""
+REMEMBERED = 10_000
+LONGEST = 128
+
+
+@dataclass(eq=False)
+class Entry:
+    """A host's page on stage."""
+
+    stream_id: str
+    host: StageHost
+    reentry: str
+    """What lets the same page in again, after its connection broke."""
+    on_removed: Callable[[str], None]
+    """Called with the reason when it is over and the page didn't ask for it."""
+    away: asyncio.TimerHandle | None = None
+
+    @property
+    def participant(self) -> Participant:
+        return self.host.participant
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    stream_id: str
+    participant_id: str
+    name: str
+
+
+class Stages:
+    """The stages of this node. ``on_change`` is called with the id of a stream whose stage has changed."""
+
+    def __init__(self, sfu: Sfu, invites: Invites, clock: Clock) -> None:
+        self._sfu = sfu
+        self._invites = invites
+        self._clock = clock
+        self._entries: dict[tuple[str, str], Entry] = {}
+        self._known: OrderedDict[str, _Known] = OrderedDict()
+        """By the hash of what was given out for re-entry."""
+        self._layouts: dict[str, dict[str, Any]] = {}
+        self.on_change: Callable[[str], None] | None = None
+        sfu.listeners.append(self._handle)
+
+    @property
+    def ice_servers(self) -> list[dict[str, object]]:
+        """As RTCConfiguration takes them."""
+        return [
+            {"urls": each.url}
+            | ({"username": each.username, "credential": each.credential} if each.username else {})
+            for each in self._sfu.config.ice_servers
+        ]
+
+    def view(self, stream_id: str) -> StageView:
+        layout = Layout.model_validate(self._layouts.get(stream_id, {"layout": "grid"}))
+        stage = self._stage(stream_id)
+        hosts = [] if stage is None else [_participant(stage, each) for each in stage.hosts]
+        return StageView(participants=hosts, layout=layout)
+
+    async def use_invite(self, invite: str, door: Door) -> Invite:
+        """Raises Problem: wrong, expired or used, or no room; an invite that finds no room stays unused."""
+        invite_hash = hash_secret(invite) if len(invite) <= LONGEST else ""
+        known = await self._invites.get(invite_hash)
+        if known is None:
+            raise problem("wrong-invite", "This is not, or no longer, an invite.")
+        if (stage := self._stage(known.stream_id)) is not None:
+            self._check_room(stage, known.participant_id, owner=False)
+        try:
+            used = await self._invites.use(invite_hash, door, self._clock.now())
+        except InviteUsed:
+            raise problem("invite-used", "Somebody has entered with this invite.") from None
+        except InviteExpired:
+            raise problem("invite-expired", "This invite was not used in time.") from None
+        if used is None:
+            raise problem("wrong-invite", "This is not, or no longer, an invite.")
+        return used
+
+    async def authorize(self, invite: str) -> PublishGrant:
+        """What an invite allows over WHIP. Raises Problem."""
+        used = await self.use_invite(invite, "whip")
+        return PublishGrant(used.stream_id, used.participant_id, used.name or "Guest", program=False)
+
+    async def enter_as_owner(
+        self, stream: StreamRecord, name: str | None, on_removed: Callable[[str], None]
+    ) -> Entry:
+        """The owner's newest page takes over from an older one."""
+        known = _Known(stream.stream_id, OWNER, name or stream.broadcaster_name)
+        return await self._enter(known, None, on_removed)
+
+    async def enter_as_guest(self, invite: str, name: str | None, on_removed: Callable[[str], None]) -> Entry:
+        """With an invite, or with what an earlier entry gave for re-entry. Raises Problem."""
+        if invite.startswith(REENTRY):
+            known = self._known.get(hash_secret(invite)) if len(invite) <= LONGEST else None
+            if known is None:
+                raise problem("wrong-invite", "This entry is over. Ask for another invite.")
+            return await self._enter(known, invite, on_removed)
+        used = await self.use_invite(invite, "page")
+        known = _Known(used.stream_id, used.participant_id, used.name or name or "Guest")
+        return await self._enter(known, None, on_removed)
+
+    def handle_away(self, entry: Entry) -> None:
+        """Its page's connection is lost."""
+        if entry.away is None and not entry.participant.closed:
+            loop = asyncio.get_running_loop()
+            entry.away = loop.call_later(AWAY_S, self._gone, entry)
+
+    async def leave(self, entry: Entry, reason: str = "stopped") -> None:
+        """Idempotent."""
+        if entry.away is not None:
+            entry.away.cancel()
+        key = (entry.stream_id, entry.participant.participant_id)
+        if self._entries.get(key) is entry:
+            del self._entries[key]
+        await entry.host.leave(reason)
+
+    async def remove(self, stream_id: str, participant_id: str, reason: str = "removed") -> None:
+        """Off the stage, and no way back with what let them in. Raises Problem."""
+        stream = self._sfu.router.get(stream_id)
+        if stream is None or participant_id not in [each.participant_id for each in stream.stage.hosts]:
+            raise problem("host-not-found", "No host on this stage has this id.")
+        for invite_hash, known in list(self._known.items()):
+            if (known.stream_id, known.participant_id) == (stream_id, participant_id):
+                del self._known[invite_hash]
+        await self._invites.delete_of(stream_id, participant_id)
+        entry = self._entries.get((stream_id, participant_id))
+        if entry is not None:
+            await self.leave(entry, reason)
+            entry.on_removed(reason)
+        elif (publisher := stream.publisher(participant_id)) is not None:
+            await publisher.close(reason)
+
+    async def revoke(self, stream_id: str, invite: str) -> None:
+        """The invite ends; who has entered with it leaves. Raises Problem."""
+        invite_hash = hash_secret(invite)
+        known = await self._invites.get(invite_hash)
+        if known is None or known.stream_id != stream_id:
+            raise problem("invite-not-found", "The stream has no such invite.")
+        await self._invites.delete(invite_hash)
+        stage = self._stage(stream_id)
+        if stage is not None and known.participant_id in [each.participant_id for each in stage.hosts]:
+            await self.remove(stream_id, known.participant_id, "revoked")
+
+    def control(
+        self,
+        stream_id: str,
+        participant_id: str,
+        *,
+        audio_muted: bool | None,
+        video_muted: bool | None,
+        gain_db: float | None,
+    ) -> StageParticipant:
+        """Raises Problem."""
+        stage = self._stage(stream_id)
+        try:
+            if stage is None:
+                raise NotOnStage(participant_id)
+            stage.control(participant_id, audio_muted=audio_muted, video_muted=video_muted, gain_db=gain_db)
+            return _participant(stage, stage.host(participant_id))
+        except NotOnStage:
+            raise problem("host-not-found", "No host on this stage has this id.") from None
+
+    def set_layout(self, stream_id: str, layout: Layout) -> None:
+        """Raises Problem for one that can't be shown, or names nobody who is there."""
+        wanted = layout.model_dump(exclude_none=True)
+        stage = self._stage(stream_id)
+        hosts = [] if stage is None else [Host(h.participant_id, h.name) for h in stage.hosts]
+        try:
+            check_layout(parse_layout(wanted), hosts)
+        except LayoutError as error:
+            raise problem("bad-layout", str(error), code=error.code) from None
+        self._layouts[stream_id] = wanted
+        if stage is not None:
+            stage.set_layout(wanted)
+
+    def forget(self, stream_id: str) -> None:
+        """The stream was deleted."""
+        self._layouts.pop(stream_id, None)
+        for key, entry in list(self._entries.items()):
+            if key[0] == stream_id:
+                self._sfu.tasks.spawn(self.leave(entry, "deleted"), "leave a deleted stream")
+
+    async def _enter(self, known: _Known, reentry: str | None, on_removed: Callable[[str], None]) -> Entry:
+        key = (known.stream_id, known.participant_id)
+        while (entry := self._entries.get(key)) is not None:
+            if reentry is not None and not entry.participant.closed:
+                # the same page again: its media may never have stopped
+                if entry.away is not None:
+                    entry.away.cancel()
+                    entry.away = None
+                entry.on_removed = on_removed
+                return entry
+            await self.leave(entry, "replaced")
+            entry.on_removed("replaced")
+        stream = self._sfu.router.open(known.stream_id)
+        owner = known.participant_id == OWNER
+        self._check_room(stream.stage, known.participant_id, owner=owner)
+        try:
+            participant = stream.join(
+                "host", participant_id=known.participant_id, name=known.name, owner=owner
+            )
+        except ValueError:
+            raise problem("invite-used", "Who entered with this invite is on stage.") from None
+        entry = Entry(
+            known.stream_id, StageHost(self._sfu, participant), reentry or new_secret(REENTRY), on_removed
+        )
+        self._entries[key] = entry
+        self._known[hash_secret(entry.reentry)] = known
+        if len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+        return entry
+
+    def _check_room(self, stage: Stage, participant_id: str, *, owner: bool) -> None:
+        try:
+            stage.check_room(owner=owner, participant_id=participant_id)
+        except StageFull as full:
+            raise problem("stage-full", "No host more fits on the stage.", limit=full.limit) from None
+
+    def _stage(self, stream_id: str) -> Stage | None:
+        stream = self._sfu.router.get(stream_id)
+        return stream.stage if stream is not None and not stream.closed else None
+
+    def _gone(self, entry: Entry) -> None:
+        entry.away = None
+        self._sfu.tasks.spawn(self.leave(entry, "away"), "leave the stage")
+
+    def _handle(self, event: StreamEvent) -> None:
+        if not isinstance(event, StageChanged):
+            return
+        stage, layout = self._stage(event.stream_id), self._layouts.get(event.stream_id)
+        if stage is not None and layout is not None and stage.layout != layout:
+            stage.set_layout(layout)
+        if self.on_change is not None:
+            self.on_change(event.stream_id)
+
+
+def new_invite(stream_id: str, name: str | None, clock: Clock, ttl_s: float) -> tuple[str, Invite]:
+    """The secret and what is stored of it."""
+    expires_at = clock.now().replace(microsecond=0) + timedelta(seconds=ttl_s)
+    return new_secret(INVITE), Invite(stream_id, new_id(), name or "", expires_at)
+
+
+def _participant(stage: Stage, host: Participant) -> StageParticipant:
+    controls = stage.controls(host.participant_id)
+    return StageParticipant(
+        participant_id=host.participant_id,
+        name=host.name,
+        role="owner" if host.owner else "co-host",
+        audio=HostAudio(muted=controls.audio_muted, gain_db=controls.gain_db),
+        video=HostVideo(muted=controls.video_muted),
+        tracks=[
+            HostTrack(track_id=str(t.track_id), kind=t.kind, source=t.source, flowing=t.flowing)
+            for t in host.tracks.values()
+        ],
+        speaking=host.participant_id in stage.speaking,
+    )
+
+
+def describe(received: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Tracks by mid, for the acknowledgement of ``subscribe``."""
+    return {
+        mid: {"participant_id": each.participant_id, "kind": each.kind, "source": each.source}
+        for mid, each in received.items()
+    }
