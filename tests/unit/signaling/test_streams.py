@@ -87,6 +87,8 @@ async def test_times_are_utc_whatever_the_zone(api: Api) -> None:
         ({"visibility": "secret"}, "/visibility"),
         ({"scheduled_at": "tomorrow"}, "/scheduled_at"),
         ({"scheduled_at": "2030-02-01T20:00:00"}, "/scheduled_at"),
+        ({"scheduled_at": "0001-01-01T00:00:00+14:00"}, "/scheduled_at"),
+        ({"scheduled_at": "9999-12-31T23:59:59-14:00"}, "/scheduled_at"),
         ({"record": "perhaps"}, "/record"),
         ({"stream_key": "mine"}, "/stream_key"),
     ],
