@@ -24,8 +24,8 @@ ICE_SERVERS = (
 
 
 OPEN = {"whep/close-notify-ends-the-session"}
-"""Not conforming yet: a viewer's SSL object is dropped once its SRTP authenticates, so its close_notify can't
-be read, and it is consent (30 s) that ends the session."""
+"""Not conforming yet: a viewer's SSL object is dropped once its SRTP authenticates, so its close_notify
+can't be read, and it is consent (30 s) that ends the session."""
 
 
 @asynccontextmanager
