@@ -67,7 +67,8 @@ class _Link:
 class Transport:
     """Opened from an Agreement; the peer may reach it from then on.
 
-    ``on_connected()`` is called once, when the peer's SRTP authenticated for the first time.
+    ``on_connected()`` is called once, when the handshake is over (or, at the latest, when the peer's
+    SRTP authenticated for the first time).
     ``on_closed(reason)`` is called once, whoever closed it: the engine's reasons (``consent``,
     ``never-reached``, ``bye``, ``too-fast``), ``dtls`` for a failed handshake, or what ``close()`` was
     given.
@@ -133,11 +134,17 @@ class Transport:
         self.handle_reached()
 
     def handle_connected(self) -> None:
+        """The peer's SRTP authenticated: it has the keys, and DTLS nothing more to repeat."""
+        if self.closed:
+            return
+        if self.data is None and not self._dtls.released:
+            self._tasks.spawn(self._dtls.release(), f"release {self.transport_id}")
+        self._established()
+
+    def _established(self) -> None:
         if self.connected or self.closed:
             return
         self.connected = True
-        if self.data is None:
-            self._tasks.spawn(self._dtls.release(), f"release {self.transport_id}")
         self._on_connected()
 
     def handle_closed(self, reason: str) -> None:
@@ -192,6 +199,7 @@ class Transport:
                 await self.close("dtls")
             return
         self._dtls.on("statechange", self._dtls_changed)
+        self._established()
         if self.data is not None:
             await self.data.start()
 
