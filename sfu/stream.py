@@ -179,6 +179,11 @@ class Stream:
         stay for the grace period, hosts on stage for good."""
         await self._close_all([session for session in self._attached if session.keyed], reason)
 
+    async def close_viewers(self, reason: str) -> None:
+        """Close every viewer's session, e.g. because the stream is private now: who still may comes again."""
+        viewers = [each for each in self._attached if not each.publishing and not each.on_stage]
+        await self._close_all(viewers, reason)
+
     def handle_viewers(self) -> None:
         """A viewer's media path came or went."""
         viewers = sum(session.watching for session in self._attached)

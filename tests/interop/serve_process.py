@@ -14,7 +14,7 @@ from pathlib import Path
 
 __all__ = ["Process", "run_to_end", "spillway"]
 
-READY_S = 30.0
+READY_S = 60.0
 
 
 @dataclass

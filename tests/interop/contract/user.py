@@ -17,7 +17,7 @@ from multidict import CIMultiDictProxy
 
 from tests.interop.aiortc_peer import Publisher
 
-__all__ = ["Answer", "User", "at", "call", "live", "sign_up"]
+__all__ = ["WITHIN_S", "Answer", "User", "at", "call", "live", "sign_up"]
 
 RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
 WITHIN_S = 60.0
@@ -103,7 +103,7 @@ class User:
     async def until(self, stream_id: str, status: str) -> dict[str, Any]:
         """The stream, once its status is that."""
         async with asyncio.timeout(WITHIN_S):
-            while (stream := await self.see(stream_id))["status"] != status:
+            while (stream := await self.see(stream_id))["status"] != status:  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
         return stream
 

@@ -141,3 +141,34 @@ async def test_credentials_that_are_no_ice_chars_cost_no_seat(node: Node) -> Non
     response = await node.client.post("/whep/show", data=body, headers={"Content-Type": "application/sdp"})
     assert (response.status, (await response.json())["type"]) == (400, "/problems/bad-sdp")
     assert node.sfu.seats.total == 0
+
+
+async def test_closing_viewers_leaves_who_publishes(node: Node) -> None:
+    await node.go_live()
+    viewer = await node.whep()
+    await node.push("connected", node.transports()[-1])
+    stream = node.sfu.router.get("show")
+    assert stream is not None
+    await stream.close_viewers("private")
+    gone = await node.client.delete(viewer.headers["Location"])
+    assert (gone.status, (await gone.json())["reason"]) == (410, "private")
+    assert (stream.live, stream.viewers, node.sfu.seats.total) == (True, 0, 0)
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("in the goodbye"), asyncio.CancelledError()])
+async def test_a_goodbye_that_fails_leaves_no_session(
+    node: Node, monkeypatch: pytest.MonkeyPatch, fault: BaseException
+) -> None:
+    await node.whip()
+    (session,) = node.sfu.sessions
+
+    async def fail() -> None:
+        raise fault
+
+    monkeypatch.setattr(session.transport._dtls, "close", fail)
+    with pytest.raises(type(fault)):
+        await session.close("stopped")
+    async with asyncio.timeout(5):
+        await session.close("stopped")
+    assert len(node.sfu.sessions) == 0
+    assert node.engine.named("close_transport") == [{"transport": node.transports()[-1]}]

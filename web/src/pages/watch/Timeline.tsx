@@ -5,6 +5,13 @@ import type { PlayerController, PlayerView } from "../../player/controller";
 import { clock } from "../../ui/format";
 import { LIVE_WITHIN_S, thumbnailAt, windowLengthS } from "./window";
 
+const KEY_STEPS_S: Partial<Record<string, number>> = {
+  ArrowLeft: -10,
+  ArrowDown: -10,
+  ArrowRight: 10,
+  ArrowUp: 10,
+};
+
 interface Props {
   controller: PlayerController;
   view: PlayerView;
@@ -68,6 +75,13 @@ export function Timeline({ controller, view, startedAt, thumbnails }: Props) {
           setHoverS(width > 0 ? lengthS * Math.max(0, Math.min(1, 1 - (event.clientX - left) / width)) : null);
         }}
         onPointerLeave={() => setHoverS(null)}
+        onKeyDown={(event) => {
+          const stepS = KEY_STEPS_S[event.key];
+          if (stepS === undefined) return;
+          // The bar's own step of a second would end each press where one still means "live".
+          event.preventDefault();
+          setDragS(Math.max(0, Math.min(lengthS, shownS - stepS)));
+        }}
         onPointerUp={commit}
         onKeyUp={commit}
         onBlur={commit}
