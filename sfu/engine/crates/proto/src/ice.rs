@@ -73,6 +73,7 @@ pub struct Ice {
     nominated: Option<usize>,
     evicted: Vec<SocketAddr>,
     last_consent: Time,
+    doubted: Time,
     rtt: Option<Duration>,
 }
 
@@ -108,6 +109,7 @@ impl Ice {
             nominated: None,
             evicted: Vec::new(),
             last_consent: now,
+            doubted: Time::FAR,
             rtt: None,
         };
         if let Some(remote) = dial {
@@ -179,7 +181,7 @@ impl Ice {
             }
         };
         let Some(at) = self.path(now, pair) else { return Handled::Refused };
-        self.last_consent = now;
+        (self.last_consent, self.doubted) = (now, Time::FAR);
         let path = &mut self.paths[at];
         path.received += size as u64;
         path.last_request = now;
@@ -238,7 +240,7 @@ impl Ice {
         (path.last_request, path.last_answer) = (now, now);
         path.next_check = now + if self.dial.is_some() { KEEPALIVE } else { MEASURE };
         if self.dial.is_some() {
-            self.last_consent = now;
+            (self.last_consent, self.doubted) = (now, Time::FAR);
         }
         Handled::Answer
     }
@@ -359,8 +361,15 @@ impl Ice {
     }
 
     /// The last time the peer agreed to receive (RFC 7675).
-    pub fn last_consent(&self) -> Time {
-        self.last_consent
+    /// The peer seems to say goodbye, but nobody can tell whether it was the peer: unless it checks once
+    /// more by then, consent is over.
+    pub fn doubt(&mut self, until: Time) {
+        self.doubted = self.doubted.min(until);
+    }
+
+    /// When the peer's agreement to receive ends (RFC 7675), if it does not renew it.
+    pub fn consent_end(&self, consent: Duration) -> Time {
+        (self.last_consent + consent).min(self.doubted)
     }
 
     pub fn rtt(&self) -> Option<Duration> {

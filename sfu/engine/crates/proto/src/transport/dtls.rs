@@ -22,6 +22,11 @@ pub fn is_client_hello(data: &[u8]) -> bool {
     data.len() > 13 && data[0] == 22 && data[3..5] == [0, 0] && data[13] == 1
 }
 
+/// Content type alert (RFC 6347 section 4.1) of an epoch that is encrypted.
+pub fn is_alert(data: &[u8]) -> bool {
+    data.len() > 13 && data[0] == 21 && data[3..5] != [0, 0]
+}
+
 #[derive(Debug, Default)]
 pub struct Gate {
     started: bool,

@@ -33,6 +33,9 @@ use crate::twcc::SendHistory;
 pub use feedback::Request;
 pub use send::{ReplayBudget, Stopped};
 
+/// Time for a peer that seems to have left to show that it has not: Firefox checks every 5 s.
+const GOODBYE: Duration = Duration::from_secs(6);
+
 /// Round trip assumed until one has been measured: a continent.
 const ROUND_TRIP: Duration = Duration::from_millis(100);
 
@@ -179,6 +182,10 @@ impl Transport {
 
     pub fn handle_dtls(&mut self, cx: &mut Context<'_>, remote: SocketAddr, data: &[u8], room: bool) -> bool {
         self.ice.received(remote, data.len());
+        if self.keys.is_some() && dtls::is_alert(data) && self.ice.selected_remote() == Some(remote) {
+            // Encrypted, and the SSL object that could read it may be gone: most likely close_notify.
+            self.ice.doubt(cx.now + GOODBYE);
+        }
         if !self.gate.admit(cx.now, data, room) {
             return false;
         }
@@ -285,7 +292,7 @@ impl Transport {
 
     /// Why the worker should close it, once there is a reason.
     pub fn close_reason(&self, now: Time, config: &Config) -> Option<CloseReason> {
-        let expired = now.since(self.ice.last_consent()) >= config.limits.consent;
+        let expired = now >= self.ice.consent_end(config.limits.consent);
         let keyless = self.keys.is_none() && now.since(self.since) >= config.limits.connect;
         self.closing
             .or(expired.then_some(CloseReason::Consent))
@@ -348,7 +355,7 @@ impl Transport {
     }
 
     pub fn next_deadline(&self, config: &Config) -> Time {
-        let mut next = self.ice.next_check().min(self.ice.last_consent() + config.limits.consent);
+        let mut next = self.ice.next_check().min(self.ice.consent_end(config.limits.consent));
         if self.keys.is_some() {
             next = next.min(self.receiver.next_deadline());
             if self.ice.media_pair().is_some() {

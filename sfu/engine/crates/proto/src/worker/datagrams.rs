@@ -174,6 +174,7 @@ impl Worker {
                 self.stats.dtls_dropped.add(1);
             }
             self.handshakes += usize::from(!before && transport.handshake_in_flight());
+            self.reschedule(slot);
             return;
         }
         if rtcp::is_rtcp(data) {

@@ -288,6 +288,24 @@ fn a_subscription_under_the_same_ssrc_never_reuses_an_index() {
 }
 
 #[test]
+fn a_goodbye_is_believed_unless_the_peer_goes_on() {
+    let mut world = World::new(16, 2, Network::GOOD);
+    add_publisher(&mut world, 1, publisher_at(), Plan::default());
+    add_viewer(&mut world, 10, viewer_at(0), 11, None);
+    add_viewer(&mut world, 11, viewer_at(1), 11, None);
+    world.run(seconds(3.0));
+    let alert = [&[21, 254, 253, 0, 1, 0, 0, 0, 0, 0, 9, 0, 26][..], &[7; 26]].concat();
+    world.send_to_node(viewer_at(0), alert.clone()); // somebody forged it
+    world.send_to_node(viewer_at(1), alert);
+    world.remove_peer(viewer_at(1));
+    world.run(seconds(7.0));
+    let gone = |id| {
+        world.events.iter().any(|(_, e)| matches!(e, Event::Closed { transport, .. } if *transport == id))
+    };
+    assert!(gone(11) && !gone(10));
+}
+
+#[test]
 fn who_falls_silent_is_closed_and_who_never_comes_too() {
     let mut world = World::new(15, 2, Network::GOOD);
     add_publisher(&mut world, 1, publisher_at(), Plan::default());
