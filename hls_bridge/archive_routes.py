@@ -13,7 +13,7 @@ from hls_bridge.program_clock import date_time
 from hls_bridge.recorder import Recorder
 from hls_bridge.recording import Recording
 from hls_bridge.recording_file import plan_file
-from hls_bridge.responses import CORS, bearer, media, parse_range, playlist, problem
+from hls_bridge.responses import CORS, bearer, media, parse_range, playlist, problem, unsatisfiable
 
 __all__ = ["archive_routes", "recording_entry"]
 
@@ -132,7 +132,7 @@ class _Handlers:
             "Cache-Control": "public, max-age=3600" if recording.ended_us is not None else "no-store",
         }
         if wanted is not None and wanted[0] > wanted[1]:
-            return web.Response(status=416, headers={**headers, "Content-Range": f"bytes */{plan.size}"})
+            return unsatisfiable(plan.size)
         first, last = wanted or (0, plan.size - 1)
         if wanted is not None:
             headers["Content-Range"] = f"bytes {first}-{last}/{plan.size}"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from hls_bridge.live import ClosedSegment, Live, Rendered, Track
 from hls_bridge.part import EpochStart, Event, Part, Thumbnail
 from hls_bridge.recorder import Recorder
+from hls_bridge.recording import Recording
 from hls_bridge.viewers import HlsViewers
 from hls_bridge.waiting import WaitingRoom
 
@@ -72,7 +73,8 @@ class Broadcast:
 class Origin:
     """Composed by the control process: give it events of workers, mount `hls_bridge.routes.routes`.
 
-    ``authorize(stream_id, token)`` says whether this viewer may watch (token None: anybody).
+    ``authorize(stream_id, token)`` says whether this viewer may watch (token None: anybody);
+    ``over(stream_id)`` whether a stream of which nothing is held here was live once.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Origin:
         *,
         archive: Recorder | None = None,
         authorize: Callable[[str, str | None], Awaitable[bool]] | None = None,
+        over: Callable[[str], Awaitable[bool]] | None = None,
         edge_key: str | None = None,
         block_s: float = BLOCK_S,
     ) -> None:
@@ -87,6 +90,7 @@ class Origin:
         self.archive = archive
         self.edge_key = edge_key
         self._authorize = authorize
+        self._over = over
         self._block_s = block_s
         self._broadcasts: dict[str, Broadcast] = {}
         self._salt = secrets.token_bytes(32)
@@ -174,14 +178,15 @@ class Origin:
         if broadcast is not None and not broadcast.live.ended:
             if not broadcast.playable:
                 await broadcast.ready.wait("", self._block_s)
-            return broadcast.live.master(f"{prefix}/{broadcast.session}/")
+            if not broadcast.live.ended:
+                return broadcast.live.master(f"{prefix}/{broadcast.session}/")
         session = self.archive.last_session(stream_id) if self.archive is not None else None
         if session is not None and self.archive is not None:
             text = self.archive.master(session, f"{prefix}/{session}/dvr/")
             if text is not None:
                 return text
-        if broadcast is not None:
-            raise Gone("the stream has ended and was not recorded")
+        if broadcast is not None or (self._over is not None and await self._over(stream_id)):
+            raise Gone("the stream has ended, and there is no recording")
         raise NotFound("the stream is not live")
 
     async def media_playlist(
@@ -227,7 +232,7 @@ class Origin:
             data = broadcast.live.segment(track, msn)
             if data is not None:
                 return data
-        return await self._stored(session, f"{track}/{msn}.m4s")
+        return await self._stored(stream_id, session, f"{track}/{msn}.m4s")
 
     async def init(self, stream_id: str, session: str, name: str) -> bytes:
         """``{track}/init-{epoch}.mp4``. Raises NotFound."""
@@ -236,10 +241,17 @@ class Origin:
             data = broadcast.live.init(name)
             if data is not None:
                 return data
-        return await self._stored(session, name)
+        return await self._stored(stream_id, session, name)
 
-    async def _stored(self, session: str, name: str) -> bytes:
-        data = await self.archive.read(session, name) if self.archive is not None else None
+    def recording(self, stream_id: str, session: str) -> Recording | None:
+        """The recording, if it is one of this stream: whoever may watch one stream may not watch all."""
+        recording = self.archive.recording(session) if self.archive is not None else None
+        return recording if recording is not None and recording.stream_id == stream_id else None
+
+    async def _stored(self, stream_id: str, session: str, name: str) -> bytes:
+        data = None
+        if self.archive is not None and self.recording(stream_id, session) is not None:
+            data = await self.archive.read(session, name)
         if data is None:
             raise NotFound("no such segment")
         return data
@@ -268,7 +280,7 @@ class Origin:
     @staticmethod
     def _wake(broadcast: Broadcast) -> None:
         live = broadcast.live
-        if broadcast.playable:
+        if broadcast.playable or live.ended:
             broadcast.ready.release(lambda _: True)
         broadcast.playlists.release(lambda key: live.ended or live.tracks[key[0]].has(key[1], key[2]))
         broadcast.parts.release(lambda key: live.part(*key) is not None or not live.part_may_come(*key))

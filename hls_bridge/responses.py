@@ -10,7 +10,17 @@ from multidict import CIMultiDict
 
 from hls_bridge.live import Rendered
 
-__all__ = ["CORS", "IMMUTABLE", "bearer", "media", "parse_range", "playlist", "preflight", "problem"]
+__all__ = [
+    "CORS",
+    "IMMUTABLE",
+    "bearer",
+    "media",
+    "parse_range",
+    "playlist",
+    "preflight",
+    "problem",
+    "unsatisfiable",
+]
 
 CORS = {
     "Access-Control-Allow-Origin": "*",
@@ -54,8 +64,7 @@ def media(
         return web.Response(body=body, headers=headers)
     first, last = wanted
     if first > last:
-        headers["Content-Range"] = f"bytes */{len(body)}"
-        return web.Response(status=416, headers=headers)
+        return unsatisfiable(len(body))
     headers["Content-Range"] = f"bytes {first}-{last}/{len(body)}"
     return web.Response(status=206, body=body[first : last + 1], headers=headers)
 
@@ -84,6 +93,13 @@ def problem(status: int, name: str, detail: str, *, retry_after_s: int | None = 
         headers["Retry-After"] = str(retry_after_s)
     body = {"type": f"/problems/{name}", "title": name.replace("-", " "), "status": status, "detail": detail}
     return web.Response(status=status, headers=headers, body=json.dumps(body).encode())
+
+
+def unsatisfiable(size: int) -> web.Response:
+    """416 (RFC 9110 section 15.5.17) for something of ``size`` bytes."""
+    refusal = problem(416, "range-not-satisfiable", f"There are {size} bytes.")
+    refusal.headers["Content-Range"] = f"bytes */{size}"
+    return refusal
 
 
 async def preflight(_: web.Request) -> web.Response:

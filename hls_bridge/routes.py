@@ -136,12 +136,12 @@ class _Handlers:
         msn = _number(request, "_HLS_msn")
         if msn == -1:
             return problem(400, "bad-delivery-directive", "_HLS_msn is a decimal number")
-        recording = archive.recording(session) if archive else None
+        recording = self._origin.recording(target.stream_id, session)
         track = recording.current_track(name) if recording else None
         if live and msn is not None and track is not None:
             await self._origin.media_playlist(target.stream_id, session, track, msn, None, skip=False)
         rendered = archive.playlist(session, name, ended=not live, skip=_skip(request)) if archive else None
-        if rendered is None:
+        if rendered is None or recording is None:
             raise NotFound("there is no recording of this rendition")
         self._count(request, target)
         return playlist(request, rendered, BLOCKED if msn is not None else PLAIN)
@@ -171,12 +171,9 @@ class _Handlers:
     async def _guarded(
         self, request: web.Request, target: _Target, answer: Coroutine[Any, Any, web.StreamResponse]
     ) -> web.StreamResponse:
-        refused = await self._refusal(request, target)
-        if refused is not None:
-            answer.close()
-            return refused
         try:
-            return await answer
+            refused = await self._refusal(request, target)
+            return await answer if refused is None else refused
         except NotFound as error:
             name = "stream-not-live" if "not live" in str(error) else "not-found"
             return problem(404, name, str(error))
@@ -186,6 +183,8 @@ class _Handlers:
             return problem(400, "too-far-ahead", str(error))
         except Overdue:
             return problem(503, "overdue", "the stream is late", retry_after_s=2)
+        finally:
+            answer.close()
 
     async def _refusal(self, request: web.Request, target: _Target) -> web.Response | None:
         if target.edge:

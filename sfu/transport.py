@@ -165,16 +165,19 @@ class Transport:
         if self.closed:
             return
         self.closed = True
-        if self.data is not None:
-            await self.data.close()
-        await self._dtls.close()
-        self._link.close()
-        self._engine.close_transport(self.transport_id)
-        handshake = self._handshake
-        if handshake is not None and handshake is not asyncio.current_task():
-            handshake.cancel()
-            await asyncio.wait([handshake])
-        self._on_closed(reason)
+        try:
+            if self.data is not None:
+                await self.data.close()
+            # says close_notify, so it comes before the engine's end
+            await self._dtls.close()
+        finally:
+            # whatever the goodbye ran into, a cancelled caller too: others wait for the end
+            self._link.close()
+            self._engine.close_transport(self.transport_id)
+            handshake = self._handshake
+            if handshake is not None and handshake is not asyncio.current_task():
+                handshake.cancel()
+            self._on_closed(reason)
 
     def _set_keys(self, profile: Profile, receive: bytes, send: bytes) -> None:
         self._engine.set_keys(self.transport_id, profile, receive, send)

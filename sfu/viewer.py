@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["StreamNotLive", "Subscription", "UnknownEncoding", "Viewer", "watch"]
 
 MSID = "program"
+RANKS = {"h": 0, "m": 1, "l": 2}
 
 
 class StreamNotLive(LookupError):
@@ -97,11 +98,17 @@ class Viewer(Session):
         return subscribe_answer(agreement, self.local_end())
 
     def select_encoding(self, rid: str) -> None:
-        """Receive the encoding ``rid`` of the Program's video, or ``auto``; raises UnknownEncoding."""
+        """Receive the encoding ``rid`` of the Program's video, or ``auto``; raises UnknownEncoding.
+
+        ``h``, ``m`` and ``l`` always have a meaning, whatever the publisher calls its encodings and
+        however few there are: they are listed from the best to the lowest."""
         track = self.stream.program.track("video")
-        known = [*(rid for rid in (track.encodings if track is not None else ()) if rid), "auto"]
+        rids = [each for each in (track.encodings if track is not None else ()) if each]
+        known = [*dict.fromkeys((*rids, *RANKS)), "auto"]
         if rid not in known:
             raise UnknownEncoding(rid, known)
+        if rids and rid in RANKS and rid not in rids:
+            rid = rids[RANKS[rid] * (len(rids) - 1) // 2]
         if (video := self.subscriptions.get("video")) is not None:
             self._sfu.engine.set_encoding(self.transport.transport_id, video.subscription_id, rid)
 
@@ -159,7 +166,11 @@ async def watch(sfu: Sfu, stream_id: str, sdp: str, seats: int | None = None) ->
         if own is None or own.codec is None or own.codec.name.lower() not in [n.lower() for n in names]:
             raise NoCommonCodec(kind, names, (current.name,))
     seat = sfu.seats.take(stream_id, seats)
-    viewer = Viewer(sfu, stream, agreement, seat)
+    try:
+        viewer = Viewer(sfu, stream, agreement, seat)
+    except ValueError as error:
+        seat.release()
+        raise SdpError(str(error)) from error
     try:
         viewer.open_media()
     except ValueError as error:

@@ -33,6 +33,11 @@ class Admission:
             raise problem("stream-not-found", "No stream has this id.")
         return stream.visibility != "private" or (await self._identity.visitor(token)).may_watch(stream)
 
+    async def over(self, stream_id: str) -> bool:
+        """Whether the stream has been live and is no more."""
+        stream = await self._stream(stream_id)
+        return stream is not None and stream.status == "ended"
+
     def stream_changed(self, stream: StreamRecord) -> None:
         if stream.stream_id in self._known:
             self._keep(stream)

@@ -158,6 +158,8 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
             node.live.run_audiences(),
             node.metrics.run(clock.monotonic_s),
         ]
+        # What a failed start leaves behind has never run.
+        stack.callback(lambda: [each.close() for each in work])
         mounts = []
         stages = None
         features: list[object] = []

@@ -94,9 +94,7 @@ def accept_publisher(offer: Offer, policy: CodecPolicy, per_kind: int = 1) -> Ag
     """
     directions = ("sendonly", "sendrecv")
     for kind in ("audio", "video"):
-        sent = [each for each in offer.of_kind(kind) if each.direction in directions]
-        # port 0 is a refused section, or one that is bundle-only (RFC 9143 section 6)
-        if sum(each.port != 0 or each.bundled for each in sent) > per_kind:
+        if sum(each.direction in directions for each in offer.of_kind(kind)) > per_kind:
             raise SdpError(f"more than {per_kind} {kind} sections are sent")
     wanted = _wanted(offer, directions, per_kind)
     if not wanted:

@@ -24,9 +24,7 @@ async def _recordings(settings: Settings) -> Finding:
     try:
         await asyncio.to_thread(open_store, settings)
     except StartError as error:
-        return Finding(
-            "fix", "recordings", str(error), "start it, or mend s3_url, s3_bucket, credentials"
-        )
+        return Finding("fix", "recordings", str(error), "start it, or mend s3_url, s3_bucket, credentials")
     return Finding("ok", "recordings", "S3 answers")
 
 

@@ -55,7 +55,11 @@ def build_app(
         )
     ]
     for each in operations:
-        app.router.add_route(each.method, each.path, _responder(each, resolver), name=None)
+        respond = _responder(each, resolver)
+        app.router.add_route(each.method, each.path, respond)
+        if each.method == "GET":
+            # RFC 9110 section 9.1: what answers GET answers HEAD. The server leaves the body out.
+            app.router.add_route("HEAD", each.path, respond)
         if each.public:
             cors.open(each.method, each.path)
     for mount in mounts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -125,7 +126,7 @@ def _description(each: Description) -> dict[str, Any]:
         "tags": [each.tag],
         "responses": responses | _problems([*each.problems, *ALWAYS]),
     }
-    if parameters := [_path_parameter(part[1:-1]) for part in each.path.split("/") if part.startswith("{")]:
+    if parameters := [_path_parameter(name) for name in re.findall(r"{(\w+)}", each.path)]:
         document["parameters"] = parameters
     if each.body_type:
         content = {each.body_type: {"schema": {"type": "string"}}}

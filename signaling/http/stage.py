@@ -89,6 +89,7 @@ class StageRoutes:
         STREAM + "/stage",
         "Who is on stage",
         tag="stage",
+        public=True,
         problems=("stream-not-found", "private-stream", "unauthorized"),
     )
     async def get_stage(self, call: Call, stream_id: str, account: Account | None) -> StageView:

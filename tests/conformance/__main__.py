@@ -18,6 +18,7 @@ parser.add_argument("--whip-token", metavar="TOKEN", help="sent as Authorization
 parser.add_argument("--whep", metavar="URL", help="endpoint to watch the same stream; alone: a live stream")
 parser.add_argument("--whep-token", metavar="TOKEN", help="sent as Authorization: Bearer")
 parser.add_argument("--slow", action="store_true", help="also wait out the 30 s of consent, per protocol")
+parser.add_argument("--only", metavar="PATTERN", default="*", help="checks to run, as in 'whep/media-*'")
 arguments = parser.parse_args()
 if not arguments.whip and not arguments.whep:
     parser.error("give --whip, --whep or both")
@@ -25,6 +26,7 @@ results = asyncio.run(
     run_suite(
         Target(arguments.whip, arguments.whip_token, arguments.whep, arguments.whep_token),
         slow=arguments.slow,
+        only=arguments.only,
     )
 )
 print(report(results))

@@ -31,8 +31,12 @@ PRIORITY = (110 << 24) + (65_535 << 8) + 255
 CHECK_S = 0.1
 CONSENT_S = 2.65
 """As Chromium; RFC 7675 section 5.1 asks for 4 to 6 s at most."""
+REPORT_S = 1.0
+"""Of receiver reports: RFC 3550 section 6.2 asks every receiver for them, and servers take one that is
+silent for lost."""
 DTLS_S = 0.25
 """Retransmission: loopback and data centres answer in milliseconds."""
+REPORTING_SSRC = 0x20_0000
 PROFILES = {
     # name in OpenSSL: (key, salt, profile of libsrtp)
     b"SRTP_AEAD_AES_128_GCM": (16, 12, Policy.SRTP_PROFILE_AEAD_AES_128_GCM),
@@ -125,6 +129,8 @@ class Peer:
         self._ssl: SSL.Connection | None = None
         self._next_check = 0.0
         self._next_dtls = 0.0
+        self._next_report = 0.0
+        self._reports: Session | None = None
 
     def follow(self, answer: Answer) -> None:
         """Take the answer, and check all its IPv4 candidates (its IPv6 ones if it has no other)."""
@@ -159,6 +165,9 @@ class Peer:
             else:
                 self._ssl.DTLSv1_handle_timeout()
             self._shake_hands()
+        if self.rtp and self.keys is not None and now >= self._next_report:
+            self._next_report = now + REPORT_S
+            self._report(self.keys)
 
     def handle_datagram(self, data: bytes, source: Address) -> None:
         """First byte decides (RFC 7983 section 7)."""
@@ -202,6 +211,14 @@ class Peer:
         self._pending[request.transaction_id] = key
         for address in [self.remote] if self.remote else self._candidates:
             self._out.append((bytes(request), address))
+
+    def _report(self, keys: SrtpKeys) -> None:
+        """An empty receiver report (RFC 3550 section 6.4.2) and a CNAME (section 6.5.1)."""
+        if self._reports is None:
+            self._reports = keys.sender()
+        ssrc = REPORTING_SSRC.to_bytes(4)
+        sdes = b"\x81\xca\x00\x03" + ssrc + b"\x01\x05light\x00"
+        self.send(self._reports.protect_rtcp(b"\x80\xc9\x00\x01" + ssrc + sdes))
 
     def _handle_stun(self, data: bytes, source: Address) -> None:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fnmatch
 from dataclasses import dataclass
 
 import aiohttp
@@ -14,7 +15,7 @@ from tests.conformance.endpoint import Endpoint
 from tests.conformance.peer import Peer
 from tests.conformance.publisher import publishing
 
-__all__ = ["Target", "checks", "run_suite"]
+__all__ = ["Target", "checks", "run_suite", "wait_until_live"]
 
 OFFLINE: list[Check] = []
 """Before anything is published."""
@@ -42,30 +43,35 @@ class Target:
     whep_token: str | None = None
 
 
-def checks(protocol: Protocol, slow: bool) -> list[Check]:
+def checks(protocol: Protocol, slow: bool = False) -> list[Check]:
     """Those that need a live stream, or none at all."""
     every = [*setup_checks.CHECKS, *ice_checks.CHECKS, *(ice_checks.SLOW if slow else [])]
     return sorted((each for each in every if each.protocol == protocol), key=lambda each: each.section)
 
 
-async def run_suite(target: Target, *, slow: bool = False) -> list[Result]:
+async def run_suite(target: Target, *, slow: bool = False, only: str = "*") -> list[Result]:
+    """``only``: a shell pattern of the names of checks."""
     results: list[Result] = []
+
+    def wanted(checks: list[Check]) -> list[Check]:
+        return [each for each in checks if fnmatch.fnmatch(each.name, only)]
+
     async with aiohttp.ClientSession() as http, contextlib.AsyncExitStack() as stack:
         whip = Endpoint(http, target.whip, target.whip_token, "whip") if target.whip else None
         whep = Endpoint(http, target.whep, target.whep_token, "whep") if target.whep else None
         if whip and whep:
-            results += await run(OFFLINE, whep)
+            results += await run(wanted(OFFLINE), whep)
         if whip:
-            results += await run(checks("whip", slow), whip)
+            results += await run(wanted(checks("whip", slow)), whip)
         if whep:
             if whip:
                 await stack.enter_async_context(publishing(whip))
-                await _until_live(whep)
-            results += await run(checks("whep", slow), whep)
+                await wait_until_live(whep)
+            results += await run(wanted(checks("whep", slow)), whep)
     return results
 
 
-async def _until_live(whep: Endpoint) -> None:
+async def wait_until_live(whep: Endpoint) -> None:
     """The publisher's media takes a moment to arrive; a server may want it before it lets viewers in."""
     for _ in range(50):
         reply = await whep.post(whep.offer(Peer()))

@@ -23,7 +23,7 @@ from typing import Protocol
 
 __all__ = ["Server", "livekit", "mediamtx", "spillway"]
 
-READY_S = 30.0
+READY_S = 90.0
 SDP = {"Content-Type": "application/sdp"}
 
 
@@ -57,30 +57,34 @@ def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
 
 
 @contextmanager
-def process(argv: list[str], url: str | None = None) -> Iterator[subprocess.Popen[str]]:
+def process(argv: list[str], url: str) -> Iterator[subprocess.Popen[bytes]]:
     """A child, ready when something answers at ``url``; it ends with the context."""
-    child = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    try:
-        deadline = time.monotonic() + READY_S
-        while url is not None:
-            try:
-                urllib.request.urlopen(url, timeout=1).close()
-                break
-            except urllib.error.HTTPError:
-                break
-            except OSError as error:
+    with tempfile.TemporaryFile() as output:
+        child = subprocess.Popen(argv, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            deadline = time.monotonic() + READY_S
+            while not _answers(url):
                 if child.poll() is not None or time.monotonic() > deadline:
-                    child.kill()
-                    output = child.communicate()[0]
-                    raise RuntimeError(f"{argv[0]} does not get ready: {output[-2000:]}") from error
+                    output.seek(0)
+                    raise RuntimeError(f"{argv[0]} does not get ready: {output.read().decode()[-2000:]}")
                 time.sleep(0.1)
-        yield child
-    finally:
-        child.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(15)
-        child.kill()
-        child.communicate()
+            yield child
+        finally:
+            child.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(15)
+            child.kill()
+            child.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        urllib.request.urlopen(url, timeout=1).close()
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 @dataclass

@@ -1,7 +1,19 @@
 /** Calls of the REST interface. Each rejects with ProblemError, or TypeError when nobody answered. */
 
 import { problemFrom } from "./problem";
-import type { Account, CreatedStream, Playback, Recording, RotatedKey, Stream, StreamPage, Visibility } from "./types";
+import type {
+  Account,
+  CreatedStream,
+  Invite,
+  Playback,
+  Recording,
+  RotatedKey,
+  StageLayout,
+  StageParticipant,
+  Stream,
+  StreamPage,
+  Visibility,
+} from "./types";
 
 const BASE = "/api/v1";
 
@@ -120,4 +132,29 @@ export function listOwnStreams(
   const query = new URLSearchParams({ owner: "me", limit: "50" });
   if (cursor) query.set("cursor", cursor);
   return json(`/streams?${query}`, { token, signal });
+}
+
+export const createInvite = (token: string, streamId: string): Promise<Invite> =>
+  json(`${at(streamId)}/invites`, { method: "POST", token, body: {} });
+
+export const setLayout = (token: string, streamId: string, layout: StageLayout): Promise<StageLayout> =>
+  json(`${at(streamId)}/layout`, { method: "PUT", token, body: layout });
+
+export interface HostChange {
+  audio?: { muted?: boolean; gain_db?: number };
+  video?: { muted?: boolean };
+}
+
+const host = (streamId: string, participantId: string): string =>
+  `${at(streamId)}/stage/${encodeURIComponent(participantId)}`;
+
+export const changeHost = (
+  token: string,
+  streamId: string,
+  participantId: string,
+  change: HostChange,
+): Promise<StageParticipant> => json(host(streamId, participantId), { method: "PATCH", token, body: change });
+
+export async function removeHost(token: string, streamId: string, participantId: string): Promise<void> {
+  await call(host(streamId, participantId), { method: "DELETE", token });
 }

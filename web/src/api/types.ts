@@ -90,3 +90,44 @@ export interface Notice {
   type: string;
   text: string;
 }
+
+export type TrackSource = "camera" | "microphone" | "screen" | "screen-audio";
+
+export interface HostTrack {
+  track_id: string;
+  kind: "audio" | "video";
+  source: TrackSource;
+  flowing: boolean;
+}
+
+export interface StageParticipant {
+  participant_id: string;
+  name: string;
+  role: "owner" | "co-host";
+  audio: { muted: boolean; gain_db: number };
+  video: { muted: boolean };
+  tracks: HostTrack[];
+  speaking: boolean;
+}
+
+export const LAYOUTS = ["grid", "spotlight", "side-by-side", "picture-in-picture"] as const;
+export type LayoutName = (typeof LAYOUTS)[number] | "custom";
+
+export interface StageLayout {
+  layout: LayoutName;
+  pinned?: string;
+  background?: string;
+  lower_third?: { text: string };
+}
+
+export interface StageView {
+  participants: StageParticipant[];
+  layout: StageLayout;
+}
+
+export interface Invite {
+  invite: string;
+  expires_at: string;
+  studio_url: string;
+  whip_url: string | null;
+}
