@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Collection
 
 from hls_bridge.origin import Origin
@@ -63,7 +64,8 @@ class SocketSink:
 
     async def close(self) -> None:
         self._writer.close()
-        await self._writer.wait_closed()
+        with contextlib.suppress(ConnectionError):  # the other end was faster
+            await self._writer.wait_closed()
 
 
 class LinkServer:

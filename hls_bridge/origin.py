@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from hls_bridge.live import ClosedSegment, Live, Rendered, Track
 from hls_bridge.part import EpochStart, Event, Part, Thumbnail
 from hls_bridge.recorder import Recorder
+from hls_bridge.recording import Recording
 from hls_bridge.viewers import HlsViewers
 from hls_bridge.waiting import WaitingRoom
 
@@ -231,7 +232,7 @@ class Origin:
             data = broadcast.live.segment(track, msn)
             if data is not None:
                 return data
-        return await self._stored(session, f"{track}/{msn}.m4s")
+        return await self._stored(stream_id, session, f"{track}/{msn}.m4s")
 
     async def init(self, stream_id: str, session: str, name: str) -> bytes:
         """``{track}/init-{epoch}.mp4``. Raises NotFound."""
@@ -240,10 +241,17 @@ class Origin:
             data = broadcast.live.init(name)
             if data is not None:
                 return data
-        return await self._stored(session, name)
+        return await self._stored(stream_id, session, name)
 
-    async def _stored(self, session: str, name: str) -> bytes:
-        data = await self.archive.read(session, name) if self.archive is not None else None
+    def recording(self, stream_id: str, session: str) -> Recording | None:
+        """The recording, if it is one of this stream: whoever may watch one stream may not watch all."""
+        recording = self.archive.recording(session) if self.archive is not None else None
+        return recording if recording is not None and recording.stream_id == stream_id else None
+
+    async def _stored(self, stream_id: str, session: str, name: str) -> bytes:
+        data = None
+        if self.archive is not None and self.recording(stream_id, session) is not None:
+            data = await self.archive.read(session, name)
         if data is None:
             raise NotFound("no such segment")
         return data

@@ -136,12 +136,12 @@ class _Handlers:
         msn = _number(request, "_HLS_msn")
         if msn == -1:
             return problem(400, "bad-delivery-directive", "_HLS_msn is a decimal number")
-        recording = archive.recording(session) if archive else None
+        recording = self._origin.recording(target.stream_id, session)
         track = recording.current_track(name) if recording else None
         if live and msn is not None and track is not None:
             await self._origin.media_playlist(target.stream_id, session, track, msn, None, skip=False)
         rendered = archive.playlist(session, name, ended=not live, skip=_skip(request)) if archive else None
-        if rendered is None:
+        if rendered is None or recording is None:
             raise NotFound("there is no recording of this rendition")
         self._count(request, target)
         return playlist(request, rendered, BLOCKED if msn is not None else PLAIN)

@@ -13,11 +13,11 @@ import numpy as np
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
+from mixer.messages import ENCODERS
 from mixer.sound import RATE
 from mixer.sound.opus import Samples
 
 __all__ = [
-    "ENCODERS",
     "KEYFRAME_S",
     "OPUS_LOOKAHEAD",
     "VIDEO_RATE",
@@ -27,7 +27,6 @@ __all__ = [
     "VideoEncoder",
 ]
 
-ENCODERS = ("h264_nvenc", "h264_qsv", "libx264")
 VIDEO_RATE = 90_000
 KEYFRAME_S = 2
 # Constrained baseline decodes everywhere, WebRTC's H.264 included; none of these makes B-frames.

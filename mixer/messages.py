@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from mixer.encode import ENCODERS
 from mixer.layout import LayoutSpec
 from sfu.media import Source
 
 __all__ = [
+    "ENCODERS",
     "AddAsset",
     "Event",
     "Message",
@@ -25,6 +25,10 @@ __all__ = [
     "Stats",
     "VideoSource",
 ]
+
+
+ENCODERS = ("h264_nvenc", "h264_qsv", "libx264")
+"""FFmpeg's names, in the order in which they are tried."""
 
 
 @dataclass(frozen=True, slots=True)

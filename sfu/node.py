@@ -30,7 +30,6 @@ log = logging.getLogger(__name__)
 EVENTS_PER_TURN = 1024
 """Events handled before the loop may do something else: about 5 ms of Python."""
 
-
 LEVELS_S = 0.15
 """How often audio levels are read: a syllable is about as long."""
 
@@ -166,7 +165,10 @@ class Sfu:
 
     def _read_events(self) -> None:
         for event in self.engine.poll_events(EVENTS_PER_TURN):
-            self._handle(event)
+            try:
+                self._handle(event)
+            except Exception:  # the events behind it concern other peers, and are told only once
+                log.exception("event %s failed", event[0])
 
     def _handle(self, event: Event) -> None:
         match event:
@@ -205,4 +207,11 @@ class Sfu:
                 # whoever waits for a tap must not wait for an event that was lost
                 for tap in self._taps.values():
                     tap.handle_readable()
+                self._reconcile()
                 log.warning("%d engine events lost: the event loop was too slow", count)
+
+    def _reconcile(self) -> None:
+        """Close what the engine has closed: the event of it may be among the lost."""
+        for transport in list(self._transports.values()):
+            if self.engine.transport_stats(transport.transport_id) is None:
+                transport.handle_closed("lost")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -115,11 +116,15 @@ def publisher_id(grant: PublishGrant, slot: Slot) -> str:
     return grant.publisher if slot == "primary" else f"{grant.publisher}-{slot}"
 
 
-async def publish(sfu: Sfu, grant: PublishGrant, slot: Slot, sdp: str) -> Publisher:
+async def publish(
+    sfu: Sfu, authorize: Callable[[], Awaitable[PublishGrant]], slot: Slot, sdp: str
+) -> Publisher:
     """Negotiate and open; an older session of the same publisher in the same slot is closed.
 
-    Raises SdpError, NoCommonCodec or StageFull, before anything has changed.
+    ``authorize`` is asked again after each wait: a key may be replaced meanwhile. Raises what it raises,
+    SdpError, NoCommonCodec or StageFull, before anything has changed.
     """
+    grant = await authorize()
     agreement = accept_publisher(parse_offer(sdp), sfu.config.codecs)
     while True:
         stream = sfu.router.open(grant.stream_id)
@@ -129,7 +134,12 @@ async def publish(sfu: Sfu, grant: PublishGrant, slot: Slot, sdp: str) -> Publis
             break
         # while it closes another request of the same publisher may come first
         await older.close("replaced")
-    publisher = Publisher(sfu, stream, agreement, grant, slot)
+        grant = await authorize()
+    try:
+        publisher = Publisher(sfu, stream, agreement, grant, slot)
+    except ValueError as error:
+        stream.discard()
+        raise SdpError(str(error)) from error
     try:
         publisher.open_media()
     except ValueError as error:

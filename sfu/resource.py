@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
@@ -35,6 +36,8 @@ S = TypeVar("S", bound=Session)
 
 MAX_SDP = 64 * 1024
 """Chromium's offer of two m-lines is 7.7 kB; a stage of 16 hosts stays below."""
+BODY_S = 10.0
+"""An offer of 64 kB in ten seconds is what a phone on a bad line still sends."""
 FRAGMENT = "application/trickle-ice-sdpfrag"
 CORS = {
     "Access-Control-Allow-Origin": "*",
@@ -74,10 +77,18 @@ async def read_body(request: web.Request, content_type: str, accept_header: str,
             headers={accept_header: content_type},
         )
     body = bytearray()
-    async for chunk in request.content.iter_chunked(16 * 1024):
-        body += chunk
-        if len(body) > limit:
-            raise Problem("body-too-large", 413, "Body too large", f"At most {limit} bytes are taken.")
+    try:
+        async with asyncio.timeout(BODY_S):
+            async for chunk in request.content.iter_chunked(16 * 1024):
+                body += chunk
+                if len(body) > limit:
+                    raise Problem(
+                        "body-too-large", 413, "Body too large", f"At most {limit} bytes are taken."
+                    )
+    except TimeoutError:
+        raise Problem(
+            "request-timeout", 408, "Request timeout", f"The body did not come within {BODY_S:.0f} s."
+        ) from None
     try:
         return body.decode()
     except UnicodeDecodeError:

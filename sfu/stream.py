@@ -69,6 +69,7 @@ class Stream:
         self.stage = Stage(sfu, self)
         self.live = False
         self.closed = False
+        self._ending = False
         self._attached: set[Attached] = set()
         self._grace: asyncio.TimerHandle | None = None
         self._codecs: dict[Kind, Codec] = {}
@@ -100,6 +101,10 @@ class Stream:
         self.handle_viewers()
         self._leave_if_empty()
 
+    def discard(self) -> None:
+        """Nobody came after all; who is here stays."""
+        self._leave_if_empty()
+
     def publisher(self, participant_id: str) -> Attached | None:
         """The session behind a publishing participant."""
         return next((s for s in self._attached if s.publishing and s.participant_id == participant_id), None)
@@ -122,7 +127,8 @@ class Stream:
         if self.has_source:
             self._cancel_grace()
         if self.program.flowing:
-            if not self.live:
+            # while it ends, tracks go one after the other: what is left of them is no new broadcast
+            if not self.live and not self._ending:
                 self.live = True
                 self._sfu.emit(StreamLive(self.stream_id))
         elif self.live and not self.has_source and self._grace is None:
@@ -155,19 +161,28 @@ class Stream:
             return
         self._cancel_grace()
         was_live, self.live = self.live, False
-        if was_live:
-            self._sfu.emit(StreamEnded(self.stream_id, reason))
-        stays = reason in ("gone", "stopped")
-        await self._close_all([each for each in self._attached if not (stays and each.on_stage)], reason)
-        for participant in list(self.participants.values()):
-            if not (stays and participant.role == "host"):
-                await participant.close()
+        self._ending = True
+        try:
+            if was_live:
+                self._sfu.emit(StreamEnded(self.stream_id, reason))
+            stays = reason in ("gone", "stopped")
+            await self._close_all([each for each in self._attached if not (stays and each.on_stage)], reason)
+            for participant in list(self.participants.values()):
+                if not (stays and participant.role == "host"):
+                    await participant.close()
+        finally:
+            self._ending = False
         self._leave_if_empty()
 
     async def close_publishers(self, reason: str) -> None:
         """Close every session that publishes with the stream key, e.g. because it was changed. Viewers
         stay for the grace period, hosts on stage for good."""
         await self._close_all([session for session in self._attached if session.keyed], reason)
+
+    async def close_viewers(self, reason: str) -> None:
+        """Close every viewer's session, e.g. because the stream is private now: who still may comes again."""
+        viewers = [each for each in self._attached if not each.publishing and not each.on_stage]
+        await self._close_all(viewers, reason)
 
     def handle_viewers(self) -> None:
         """A viewer's media path came or went."""

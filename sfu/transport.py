@@ -67,7 +67,8 @@ class _Link:
 class Transport:
     """Opened from an Agreement; the peer may reach it from then on.
 
-    ``on_connected()`` is called once, when the peer's SRTP authenticated for the first time.
+    ``on_connected()`` is called once, when the handshake is over (or, at the latest, when the peer's
+    SRTP authenticated for the first time).
     ``on_closed(reason)`` is called once, whoever closed it: the engine's reasons (``consent``,
     ``never-reached``, ``bye``, ``too-fast``), ``dtls`` for a failed handshake, or what ``close()`` was
     given.
@@ -133,11 +134,17 @@ class Transport:
         self.handle_reached()
 
     def handle_connected(self) -> None:
+        """The peer's SRTP authenticated: it has the keys, and DTLS nothing more to repeat."""
+        if self.closed:
+            return
+        if self.data is None and not self._dtls.released:
+            self._tasks.spawn(self._dtls.release(), f"release {self.transport_id}")
+        self._established()
+
+    def _established(self) -> None:
         if self.connected or self.closed:
             return
         self.connected = True
-        if self.data is None:
-            self._tasks.spawn(self._dtls.release(), f"release {self.transport_id}")
         self._on_connected()
 
     def handle_closed(self, reason: str) -> None:
@@ -165,16 +172,19 @@ class Transport:
         if self.closed:
             return
         self.closed = True
-        if self.data is not None:
-            await self.data.close()
-        await self._dtls.close()
-        self._link.close()
-        self._engine.close_transport(self.transport_id)
-        handshake = self._handshake
-        if handshake is not None and handshake is not asyncio.current_task():
-            handshake.cancel()
-            await asyncio.wait([handshake])
-        self._on_closed(reason)
+        try:
+            if self.data is not None:
+                await self.data.close()
+            # says close_notify, so it comes before the engine's end
+            await self._dtls.close()
+        finally:
+            # whatever the goodbye ran into, a cancelled caller too: others wait for the end
+            self._link.close()
+            self._engine.close_transport(self.transport_id)
+            handshake = self._handshake
+            if handshake is not None and handshake is not asyncio.current_task():
+                handshake.cancel()
+            self._on_closed(reason)
 
     def _set_keys(self, profile: Profile, receive: bytes, send: bytes) -> None:
         self._engine.set_keys(self.transport_id, profile, receive, send)
@@ -189,6 +199,7 @@ class Transport:
                 await self.close("dtls")
             return
         self._dtls.on("statechange", self._dtls_changed)
+        self._established()
         if self.data is not None:
             await self.data.start()
 

@@ -166,7 +166,11 @@ async def watch(sfu: Sfu, stream_id: str, sdp: str, seats: int | None = None) ->
         if own is None or own.codec is None or own.codec.name.lower() not in [n.lower() for n in names]:
             raise NoCommonCodec(kind, names, (current.name,))
     seat = sfu.seats.take(stream_id, seats)
-    viewer = Viewer(sfu, stream, agreement, seat)
+    try:
+        viewer = Viewer(sfu, stream, agreement, seat)
+    except ValueError as error:
+        seat.release()
+        raise SdpError(str(error)) from error
     try:
         viewer.open_media()
     except ValueError as error:

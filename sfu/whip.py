@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from aiohttp import web
 
@@ -52,13 +53,11 @@ def whip_routes(sfu: Sfu, authorize: Authorize) -> list[web.RouteDef]:
             raise Problem("bad-slot", 400, "Bad slot", "slot is primary or backup.")
         offer = await read_body(request, "application/sdp", "Accept-Post")
         try:
-            grant = await authorize(key)
+            session = await publish(sfu, partial(authorize, key), slot, offer)
         except Problem as problem:
             if problem.status == 401:
                 problem.headers.setdefault("WWW-Authenticate", 'Bearer error="invalid_token"')
             raise
-        try:
-            session = await publish(sfu, grant, slot, offer)
         except StageFull as error:
             raise stage_full(error) from error
         except NoCommonCodec as error:

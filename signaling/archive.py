@@ -16,7 +16,7 @@ from signaling.clock import Clock
 from signaling.errors import StartError
 from signaling.settings import Settings
 
-__all__ = ["open_archive", "retention", "sweep_forever", "wall_us"]
+__all__ = ["open_archive", "open_store", "retention", "sweep_forever", "wall_us"]
 
 log = logging.getLogger("spillway.archive")
 
@@ -37,7 +37,7 @@ def retention(settings: Settings) -> timedelta | None:
 @contextlib.asynccontextmanager
 async def open_archive(settings: Settings, clock: Clock) -> AsyncIterator[Recorder]:
     """The recordings of ``data_dir``, what a crash left behind taken up. Raises StartError."""
-    store = await asyncio.to_thread(_store, settings)
+    store = await asyncio.to_thread(open_store, settings)
     root = settings.data_dir / "recordings"
     try:
         recorder = Recorder(store, LogIndex(root / "index"), root / "spool")
@@ -63,7 +63,8 @@ async def sweep_forever(recorder: Recorder, clock: Clock, kept: timedelta) -> No
         await asyncio.sleep(SWEEP_S)
 
 
-def _store(settings: Settings) -> SegmentStore:
+def open_store(settings: Settings) -> SegmentStore:
+    """Where segments go; blocks until it has answered. Raises StartError."""
     if settings.s3_url is None:
         return DirectoryStore(Path(settings.data_dir) / "recordings" / "segments")
     if settings.s3_bucket is None:

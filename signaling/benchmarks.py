@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import json
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 __all__ = ["BENCHMARKS", "run"]
 
@@ -16,7 +18,8 @@ BENCHMARKS = {
     "origin": "hls_bridge.bench_origin",
     "mixer": "mixer.bench",
 }
-"""Each module's ``run(argv) -> dict`` takes the flags after the name; CONTRACT lists flags and keys."""
+"""Each module's ``run(argv) -> dict`` takes the flags after the name; one with ``add_arguments(parser)`` has
+``run(namespace)`` instead. CONTRACT lists flags and keys."""
 
 
 def run(name: str, argv: Sequence[str]) -> int:
@@ -33,6 +36,11 @@ def run(name: str, argv: Sequence[str]) -> int:
             raise
         print(f"spillway: bench: this installation has no benchmark {name!r}", file=sys.stderr)
         return 2
-    measure: Callable[[Sequence[str]], dict[str, object]] = module.run
-    print(json.dumps(measure(argv)), flush=True)
+    measure: Callable[[Any], dict[str, object]] = module.run
+    arguments: Any = argv
+    if hasattr(module, "add_arguments"):
+        parser = argparse.ArgumentParser(f"spillway bench {name}", description=module.__doc__)
+        module.add_arguments(parser)
+        arguments = parser.parse_args(argv)
+    print(json.dumps(measure(arguments)), flush=True)
     return 0

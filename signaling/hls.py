@@ -72,6 +72,8 @@ class _Carried:
 
     stream: StreamRecord
     tiers: TierPolicy
+    record: bool
+    """As it was when the broadcast began."""
     over: asyncio.Event = field(default_factory=asyncio.Event)
     broadcast: Broadcast | None = None
     worker: Worker | None = None
@@ -104,7 +106,7 @@ class Broadcasts:
 
     def recording(self, stream_id: str) -> bool:
         carried = self._carried.get(stream_id)
-        return carried is not None and carried.broadcast is not None and carried.broadcast.record
+        return carried is not None and carried.record
 
     def thumbnail(self, stream_id: str) -> bool:
         return stream_id in self._carried and self._origin.thumbnail(stream_id) is not None
@@ -126,7 +128,9 @@ class Broadcasts:
         elif carried is not None:
             carried.stream = stream
         elif self._group is not None:
-            carried = self._carried[stream.stream_id] = _Carried(stream, TierPolicy(self._popular_viewers))
+            carried = self._carried[stream.stream_id] = _Carried(
+                stream, TierPolicy(self._popular_viewers), stream.record
+            )
             before = self._tasks.get(stream.stream_id)
             self._tasks[stream.stream_id] = self._group.create_task(self._carry(carried, before))
 
@@ -174,7 +178,7 @@ class Broadcasts:
             return
         audio, video = stream.program.sources
         secret = secrets.token_urlsafe(16)
-        carried.broadcast = self._origin.begin(stream_id, new_id(), record=carried.stream.record)
+        carried.broadcast = self._origin.begin(stream_id, new_id(), record=carried.record)
         self._link.expect(stream_id, secret)
         arguments = {
             "link": self._link_path,

@@ -31,6 +31,10 @@ class Media(Protocol):
         """Its key was rotated: sessions that publish to it end."""
         ...
 
+    async def close_viewers(self, stream_id: str) -> None:
+        """It turned private: viewers leave, and those who still may watch come again."""
+        ...
+
     async def close_stream(self, stream_id: str) -> None:
         """It was deleted: everybody leaves."""
         ...
@@ -47,6 +51,9 @@ class NoMedia:
 
     async def close_publishers(self, stream_id: str) -> None:
         """Nobody publishes here."""
+
+    async def close_viewers(self, stream_id: str) -> None:
+        """Nobody watches here."""
 
     async def close_stream(self, stream_id: str) -> None:
         """Nobody is here."""

@@ -162,8 +162,8 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
         # What a failed start leaves behind has never run.
         stack.callback(lambda: [each.close() for each in work])
         mounts = []
-        features: list[object] = []
         stages = None
+        features: list[object] = []
         if settings.runs("engine"):
             sfu = await stack.enter_async_context(_engine(settings))
             stages = Stages(sfu, node.invites, clock)

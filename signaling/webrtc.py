@@ -71,6 +71,8 @@ class WebRtc:
         self._origins = origins
         self._limits = limits
         self._links = Links("", listeners)
+        self._restrictions = 0
+        """How often a stream turned private."""
         self._joins = 0
         self._watching: Counter[str] = Counter()
         self._tracks = _Totals(TRACK_TOTALS)
@@ -88,6 +90,11 @@ class WebRtc:
     async def close_publishers(self, stream_id: str) -> None:
         if (stream := self._sfu.router.get(stream_id)) is not None:
             await stream.close_publishers("revoked")
+
+    async def close_viewers(self, stream_id: str) -> None:
+        self._restrictions += 1
+        if (stream := self._sfu.router.get(stream_id)) is not None:
+            await stream.close_viewers("private")
 
     async def close_stream(self, stream_id: str) -> None:
         if (stream := self._sfu.router.get(stream_id)) is not None:
@@ -149,7 +156,12 @@ class WebRtc:
 
     async def _admit(self, stream_id: str, token: str | None) -> WatchGrant:
         visitor = await self._identity.visitor(token)
-        stream = await self._identity.watched(stream_id, visitor)
+        while True:
+            restrictions = self._restrictions
+            stream = await self._identity.watched(stream_id, visitor)
+            # A change while the database answered: the answer may be of before.
+            if restrictions == self._restrictions:
+                break
         shown = token if visitor.stream_id else None
         return WatchGrant(stream_id, self._links.manifest(stream.stream_id, shown))
 

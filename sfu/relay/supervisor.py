@@ -32,6 +32,10 @@ HEALTHY_S = 30.0
 """Who ran this long begins at the first pause again."""
 
 
+class _BadRequest(Exception):
+    """The worker asks for what the relay can't do."""
+
+
 class Worker:
     """An async context manager: a process that takes part in one stream, started again when it fails.
 
@@ -105,6 +109,10 @@ class Worker:
             timer = asyncio.get_running_loop().call_later(HEALTHY_S, healthy.set)
             try:
                 code = await self._run()
+            except (OSError, _BadRequest) as error:
+                # no process or descriptor to be had for now, or a worker that is out of step
+                log.warning("worker %s of stream %s: %s", self._entry, self._stream_id, error)
+                code = 1
             finally:
                 timer.cancel()
             if code == 0:
@@ -122,9 +130,13 @@ class Worker:
         channel = await Channel.over(ours)
         with theirs:
             command = [sys.executable, "-m", "sfu.relay.worker", self._entry, str(theirs.fileno())]
-            process = await asyncio.create_subprocess_exec(
-                *command, stdin=asyncio.subprocess.DEVNULL, pass_fds=[theirs.fileno()]
-            )
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *command, stdin=asyncio.subprocess.DEVNULL, pass_fds=[theirs.fileno()]
+                )
+            except OSError:
+                await channel.close()
+                raise
         self._process = process
         self.starts += 1
         participant = self._sfu.router.open(self._stream_id).join(self._role)
@@ -146,8 +158,12 @@ class Worker:
         with contextlib.suppress(ChannelClosed):
             while True:
                 message = await channel.receive()
-                if relay.handle_request(message):
-                    continue
+                try:
+                    if relay.handle_request(message):
+                        continue
+                except (LookupError, TypeError, ValueError) as error:
+                    # what the engine refuses or what isn't whole: the worker starts anew, as after a crash
+                    raise _BadRequest(str(error)) from error
                 if message.get("type") == "message" and isinstance(message.get("data"), dict):
                     self._messages.put_nowait(message["data"])
 

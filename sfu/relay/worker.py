@@ -47,14 +47,20 @@ async def run(function: WorkerFunction, end: socket.socket) -> int:
     participant = RelayParticipant(engine, channel, hello)
     work = asyncio.ensure_future(function(participant))
     serving = asyncio.create_task(participant.serve(), name="relay")
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, work.cancel)
+
+    def stop() -> None:
+        # once: a second cancellation would cut the clean-up short
+        if not work.cancelling():
+            work.cancel()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
     try:
         # whichever ends first: the work is done, or the node is gone
         await asyncio.wait([work, serving], return_when=asyncio.FIRST_COMPLETED)
         # whatever its threads are at: nobody is left to kill it where the node is gone (SIGALRM ends it)
         signal.alarm(LAST_S)
         if not work.done():
-            work.cancel()
+            stop()
             await asyncio.wait([work], timeout=CANCEL_S)
     finally:
         await participant.close()

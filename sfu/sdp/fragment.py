@@ -52,9 +52,8 @@ def parse_fragment(text: str) -> IceFragment:
         raise SdpError("ice-ufrag and ice-pwd belong together")
     ice = None
     if ufrag is not None and pwd is not None:
-        if not 4 <= len(ufrag) <= 256 or not 22 <= len(pwd) <= 256:
-            raise SdpError("ice-ufrag or ice-pwd has a wrong length")
         ice = IceCredentials(ufrag, pwd)
+        ice.check()
     if ice is None and not candidates and not end:
         raise SdpError("the fragment says nothing")
     return IceFragment(ice, candidates, end)

@@ -89,9 +89,14 @@ class Agreement:
 def accept_publisher(offer: Offer, policy: CodecPolicy, per_kind: int = 1) -> Agreement:
     """What to take of a publisher's offer: at most ``per_kind`` audio and video sections each.
 
-    Raises NoCommonCodec when a section offers nothing that is taken, SdpError when nothing is sent.
+    Raises NoCommonCodec when a section offers nothing that is taken, SdpError when nothing is sent or more
+    than is taken: RFC 9725 sections 4.4.2 and 4.4.3 want no answer that takes a part.
     """
-    wanted = _wanted(offer, ("sendonly", "sendrecv"), per_kind)
+    directions = ("sendonly", "sendrecv")
+    for kind in ("audio", "video"):
+        if sum(each.direction in directions for each in offer.of_kind(kind)) > per_kind:
+            raise SdpError(f"more than {per_kind} {kind} sections are sent")
+    wanted = _wanted(offer, directions, per_kind)
     if not wanted:
         raise SdpError("the offer sends neither audio nor video")
     return _agree(offer, wanted, policy, prefer_offer=False, skip=())

@@ -6,6 +6,8 @@ rtcp-rsize (RFC 5506), directions of header extensions (RFC 8285) and fmtp lines
 
 from __future__ import annotations
 
+import string
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
@@ -30,6 +32,13 @@ Setup = Literal["actpass", "active", "passive"]
 MAX_SECTIONS = 64
 """A stage of 16 hosts is 32 m-lines and a data channel; twice that is nobody's honest offer."""
 
+ICE_CHARS = frozenset(string.ascii_letters + string.digits + "+/-_=#")
+"""RFC 8839 section 5.4, and those four that older agents send (libwebrtc takes them too)."""
+
+MOST = {"a=rtpmap:": 128, "a=rtcp-fb:*": 16, "a=rid:": 16, "a=ssrc": 256}
+"""Lines of one m-line. There are no more payload types, and Chromium writes half as many of the others at
+most; the parser takes time by their product, seconds for the 64 kB that anybody may send."""
+
 
 class SdpError(ValueError):
     """The text is not an offer that can be answered; the message says why."""
@@ -41,6 +50,12 @@ class IceCredentials:
 
     ufrag: str
     pwd: str = field(repr=False)
+
+    def check(self) -> None:
+        """Raises SdpError: at least 24 and 128 bits, and none but ice-chars."""
+        for value, shortest in ((self.ufrag, 4), (self.pwd, 22)):
+            if not shortest <= len(value) <= 256 or not set(value) <= ICE_CHARS:
+                raise SdpError("ice-ufrag or ice-pwd is missing, has a wrong length or other than ice-chars")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +144,7 @@ def parse_offer(text: str) -> Offer:
     """Read an offer; raises SdpError for whatever can't be answered with one bundled transport."""
     if not text.startswith("v=0"):
         raise SdpError("an SDP begins with v=0")
+    _check_counts(text)
     try:
         session = SessionDescription.parse(text)
         _, groups = grouplines(text)
@@ -146,8 +162,6 @@ def parse_offer(text: str) -> Offer:
         raise SdpError(f"malformed SDP ({type(error).__name__})") from error
     if not session.media:
         raise SdpError("no m-line")
-    if len(session.media) > MAX_SECTIONS:
-        raise SdpError(f"more than {MAX_SECTIONS} m-lines")
     bundle = next(([str(mid) for mid in g.items] for g in session.group if g.semantic == "BUNDLE"), None)
     if bundle is None and len(session.media) > 1:
         raise SdpError("m-lines must be bundled (RFC 9143)")
@@ -161,6 +175,22 @@ def parse_offer(text: str) -> Offer:
     if first is None:
         raise SdpError("every m-line is rejected or outside the bundle")
     return Offer(sections, _credentials(first), *_dtls(first))
+
+
+def _check_counts(text: str) -> None:
+    sections = 0
+    counts: Counter[str] = Counter()
+    for line in text.splitlines():
+        if line.startswith("m="):
+            sections += 1
+            counts.clear()
+        for start, most in MOST.items():
+            if line.startswith(start):
+                counts[start] += 1
+                if counts[start] > most:
+                    raise SdpError(f"more than {most} lines {start} in an m-line")
+    if sections > MAX_SECTIONS:
+        raise SdpError(f"more than {MAX_SECTIONS} m-lines")
 
 
 @dataclass(slots=True)
@@ -235,7 +265,7 @@ def _section(media: MediaDescription, own: _OwnLines, bundle: list[str] | None) 
         msid=media.msid,
         rtcp_mux=media.rtcp_mux,
         rtcp_rsize=own.rtcp_rsize,
-        sctp_port=media.sctp_port,
+        sctp_port=_sctp_port(media),
         max_message_size=own.max_message_size,
         bundled=offered and (bundle is None or mid in bundle),
     )
@@ -262,17 +292,25 @@ def _ssrcs(media: MediaDescription) -> tuple[tuple[int, int], ...]:
         for g in media.ssrc_group
         if g.semantic == "FID" and len(g.items) == 2
     }
+    if not all(0 <= ssrc < 2**32 for ssrc in [*pairs, *pairs.values(), *(d.ssrc for d in media.ssrc)]):
+        raise SdpError("an SSRC has more than 32 bits")
     repair = set(pairs.values())
     return tuple((d.ssrc, pairs.get(d.ssrc, 0)) for d in media.ssrc if d.ssrc not in repair)
+
+
+def _sctp_port(media: MediaDescription) -> int | None:
+    port = media.sctp_port
+    if port is not None and not 0 < port < 2**16:
+        raise SdpError("a=sctp-port is none of 1 to 65535 (RFC 8841 section 5.1)")
+    return port
 
 
 def _credentials(media: MediaDescription) -> IceCredentials:
     ice = media.ice
     ufrag, pwd = (ice.usernameFragment, ice.password) if ice is not None else (None, None)
-    # RFC 8839 section 5.4: at least 24 and 128 bits
-    if not ufrag or not pwd or not 4 <= len(ufrag) <= 256 or not 22 <= len(pwd) <= 256:
-        raise SdpError("ice-ufrag or ice-pwd is missing or has a wrong length")
-    return IceCredentials(ufrag, pwd)
+    credentials = IceCredentials(ufrag or "", pwd or "")
+    credentials.check()
+    return credentials
 
 
 def _dtls(media: MediaDescription) -> tuple[tuple[Fingerprint, ...], Setup]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from signaling.doctor import machine, network, software, stores
+from signaling.doctor import candidates, machine, network, software, stores
 from signaling.doctor.finding import Finding
+from signaling.doctor.probe import Probe, SystemProbe
 from signaling.settings import Settings
 
 __all__ = ["examine", "report", "run"]
@@ -19,11 +20,13 @@ def run(settings: Settings) -> int:
     return 1 if any(each.level == "fix" for each in findings) else 0
 
 
-def examine(settings: Settings) -> list[Finding]:
+def examine(settings: Settings, probe: Probe | None = None) -> list[Finding]:
+    probe = probe or SystemProbe()
     return [
-        *machine.check(settings),
+        *machine.check(settings, probe),
         *software.check(settings),
         *network.check(settings),
+        *candidates.check(settings, probe),
         *asyncio.run(stores.check(settings)),
     ]
 

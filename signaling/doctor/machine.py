@@ -10,8 +10,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 from signaling.doctor.finding import Finding
+from signaling.doctor.probe import Probe
 from signaling.settings import Settings
 
 __all__ = ["check"]
@@ -26,15 +28,16 @@ OPEN_FILES = 4096
 """1,000 viewers hold a WebSocket each, players of the HLS origin one or two more."""
 
 
-def check(settings: Settings) -> list[Finding]:
+def check(settings: Settings, probe: Probe) -> list[Finding]:
     return [
         _python(),
         _processor(),
         _memory(),
         _disk(settings.data_dir),
         *_offload(),
-        *_buffers(),
-        _files(),
+        *_buffers(probe),
+        _files(probe),
+        _clock(probe),
         _gpu(),
     ]
 
@@ -96,9 +99,10 @@ def _offload() -> Iterator[Finding]:
                 yield Finding("ok", f"UDP {name}", "works")
 
 
-def _buffers() -> Iterator[Finding]:
-    for name in ("rmem_max", "wmem_max"):
-        size = int(_read(f"/proc/sys/net/core/{name}") or 0)
+def _buffers(probe: Probe) -> Iterator[Finding]:
+    names: tuple[Literal["rmem_max", "wmem_max"], ...] = ("rmem_max", "wmem_max")
+    for name in names:
+        size = probe.socket_limit(name)
         if size < SOCKET_BUFFER:
             yield Finding(
                 "warn",
@@ -110,13 +114,24 @@ def _buffers() -> Iterator[Finding]:
             yield Finding("ok", f"net.core.{name}", f"{size} bytes")
 
 
-def _files() -> Finding:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < OPEN_FILES:
+def _files(probe: Probe) -> Finding:
+    soft, hard = probe.open_files()
+    if soft != resource.RLIM_INFINITY and soft < OPEN_FILES:
         return Finding(
             "warn", "open files", f"limit {soft} (hard {hard})", f"ulimit -n {OPEN_FILES} or LimitNOFILE="
         )
-    return Finding("ok", "open files", f"limit {soft}")
+    return Finding("ok", "open files", "no limit" if soft == resource.RLIM_INFINITY else f"limit {soft}")
+
+
+def _clock(probe: Probe) -> Finding:
+    """Tokens expire by it, and players of the HLS playlists reckon latency with it."""
+    synchronised = probe.clock_synchronised()
+    if synchronised is None:
+        return Finding("ok", "clock", "the kernel doesn't tell whether it is synchronised")
+    if not synchronised:
+        detail = "not synchronised: tokens end early or late, HLS latency is shown wrong"
+        return Finding("warn", "clock", detail, "timedatectl set-ntp true, or run chrony")
+    return Finding("ok", "clock", "synchronised")
 
 
 def _gpu() -> Finding:

@@ -1,13 +1,10 @@
-"""Ports, certificates, and whether the addresses that peers are told lead back here."""
+"""Ports and certificates."""
 
 from __future__ import annotations
 
-import ipaddress
-import secrets
 import socket
 from collections.abc import Iterator
 from datetime import UTC
-from pathlib import Path
 
 from cryptography import x509
 
@@ -19,11 +16,9 @@ from signaling.settings import Settings
 
 __all__ = ["check"]
 
-ECHO_S = 1.0
-
 
 def check(settings: Settings) -> list[Finding]:
-    return [*_ports(settings), *_addresses(settings), *_tls(settings)]
+    return [*_ports(settings), *_tls(settings)]
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:
@@ -41,70 +36,6 @@ def _ports(settings: Settings) -> Iterator[Finding]:
             yield Finding("fix", name, f"{protocol} {port} on {settings.host}: {error.strerror}", remedy)
         else:
             yield Finding("ok", name, f"{protocol} {port or 'any free one'} is free")
-
-
-def _addresses(settings: Settings) -> Iterator[Finding]:
-    if not settings.runs("engine"):
-        return
-    if not settings.advertise_ip:
-        if Path("/.dockerenv").exists() or Path("/run/.containerenv").exists():
-            yield Finding(
-                "warn",
-                "advertise_ip",
-                "not set, and this is a container: peers would be told addresses of its own network",
-                "set advertise_ip to the host's address, and publish rtc_port as UDP",
-            )
-        else:
-            yield Finding(
-                "ok", "advertise_ip", "all addresses of this machine; behind NAT set the public one"
-            )
-    for address in settings.advertise_ip:
-        yield _address(settings, address)
-
-
-def _address(settings: Settings, address: str) -> Finding:
-    """Send ourselves a datagram by way of the advertised address."""
-    name = f"advertise_ip {address}"
-    ours = _is_ours(address)
-    try:
-        with _bind(settings.host, settings.rtc_port, socket.SOCK_DGRAM) as receiver:
-            arrived = _echo(receiver, address)
-    except OSError:
-        return Finding("warn", name, "not tested: rtc_port is taken")
-    if arrived:
-        return Finding("ok", name, "leads here")
-    if ours:
-        detail = "an address of this machine, but a datagram to it doesn't arrive"
-        remedy = f"let UDP {settings.rtc_port} through the firewall, and check that `host` includes it"
-        return Finding("fix", name, detail, remedy)
-    return Finding(
-        "warn",
-        name,
-        "none of this machine, and a datagram to it doesn't come back",
-        f"forward UDP {settings.rtc_port} to this machine; routers may not loop back: test from outside",
-    )
-
-
-def _echo(receiver: socket.socket, address: str) -> bool:
-    token = secrets.token_bytes(16)
-    family = socket.AF_INET6 if ipaddress.ip_address(address).version == 6 else socket.AF_INET
-    receiver.settimeout(ECHO_S)
-    try:
-        with socket.socket(family, socket.SOCK_DGRAM) as sender:
-            sender.sendto(token, (address, receiver.getsockname()[1]))
-        return receiver.recv(64) == token
-    except OSError:
-        return False
-
-
-def _is_ours(address: str) -> bool:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.bind((address, 0))
-        except OSError:
-            return False
-    return True
 
 
 def _bind(host: str, port: int, kind: socket.SocketKind) -> socket.socket:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import av.codec
 
+from hls_bridge.encoder import NoEncoder, h264_encoder_name
 from signaling.doctor.finding import Finding
 from signaling.http.pages import Pages
 from signaling.node import STATIC
@@ -25,7 +26,7 @@ ENCODERS = frozenset({"libx264", "libopus", "aac"})
 
 
 def check(settings: Settings) -> list[Finding]:
-    return [*_engine(settings), _pages(), *_codecs()]
+    return [*_engine(settings), _pages(), *_codecs(), _h264_encoder()]
 
 
 def _engine(settings: Settings) -> Iterator[Finding]:
@@ -43,6 +44,15 @@ def _pages() -> Finding:
     if Pages(STATIC).built:
         return Finding("ok", "pages", "built")
     return Finding("warn", "pages", "not built: API, WHIP and WHEP work, the web app doesn't", "make setup")
+
+
+def _h264_encoder() -> Finding:
+    try:
+        name = h264_encoder_name()
+    except NoEncoder as error:
+        return Finding("fix", "H.264 encoder", str(error), "pip install --force-reinstall av")
+    where = "the CPU" if name == "libx264" else "the GPU"
+    return Finding("ok", "H.264 encoder", f"{name}: the HLS ladder is made on {where}")
 
 
 def _codecs() -> Iterator[Finding]:

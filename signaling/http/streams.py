@@ -135,11 +135,13 @@ class StreamRoutes:
     async def change_stream(
         self, call: Call, stream_id: str, account: Account, body: StreamChange
     ) -> StreamView:
-        await self._identity.owned(stream_id, account)
+        before = await self._identity.owned(stream_id, account)
         record = await self._streams.change(stream_id, body.model_dump(exclude_unset=True))
         if record is None:
             raise problem("stream-not-found", "No stream has this id.")
         self._live.tell_changed(record)
+        if record.visibility == "private" != before.visibility:
+            await self._media.close_viewers(stream_id)
         return self._views.stream(record, self._links(call))
 
     @operation("DELETE", STREAM, "Delete a stream", tag="streams", problems=("stream-not-found", "forbidden"))

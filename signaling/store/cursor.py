@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 
 from signaling.store.interfaces import BadCursor
 
@@ -26,10 +26,14 @@ def decode_cursor(listing: str, cursor: str) -> tuple[int | datetime, str]:
         padded = cursor + "=" * (-len(cursor) % 4)
         name, value, stream_id = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
         key = datetime.fromisoformat(value) if listing != "viewers" else value
-    except (ValueError, TypeError, RecursionError):
+        if isinstance(key, datetime) and key.tzinfo is not None:
+            key = key.astimezone(UTC)
+    except (ValueError, TypeError, RecursionError, OverflowError):
         raise BadCursor("not a cursor") from None
     whole = isinstance(key, int) and not isinstance(key, bool) and abs(key) < 2**31
     timed = isinstance(key, datetime) and key.tzinfo is not None
-    if name != listing or not isinstance(stream_id, str) or not (timed or whole):
+    # Ids are letters and digits: PostgreSQL takes no NUL, and no database half a surrogate pair.
+    named = isinstance(stream_id, str) and stream_id.isascii() and stream_id.isalnum()
+    if name != listing or not named or not (timed or whole):
         raise BadCursor("not a cursor of this listing")
     return key, stream_id

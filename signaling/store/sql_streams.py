@@ -37,6 +37,9 @@ class SqlStreams:
         return record
 
     async def get(self, stream_id: str) -> StreamRecord | None:
+        # It comes from URLs, and PostgreSQL refuses text with a NUL.
+        if "\0" in stream_id:
+            return None
         async with self._engine.connect() as connection:
             return await _get(connection, stream_id)
 

@@ -93,16 +93,18 @@ async def test_a_page_asks_for_nothing_that_is_not_there(studio: Studio, audienc
     await page.close()
 
 
-async def test_private_stream_needs_a_token(host: BrowserContext, audience: BrowserContext) -> None:
-    studio = await Studio.open(host, "Grace", "Board meeting", visibility="private")
-    await studio.configure()
-    await studio.go_live()
-    stranger = await Watch.open(audience, studio.stream_id)
+async def test_private_stream_needs_a_token(
+    studio: Studio, host: BrowserContext, audience: BrowserContext
+) -> None:
+    room = await Studio.open(host, "Grace", "Board meeting", visibility="private")
+    await room.configure()
+    await room.go_live()
+    stranger = await Watch.open(audience, room.stream_id)
     await stranger.expect_state("error")
     await expect(stranger.page.get_by_text("Board meeting")).to_have_count(0)
     discover = await audience.new_page()
     await discover.goto("/")
-    await expect(discover.get_by_test_id("stream-card").first).to_be_visible()
+    await expect(discover.get_by_test_id("stream-card").filter(has_text="Soldering")).to_be_visible()
     await expect(discover.get_by_text("Board meeting")).to_have_count(0)
 
     owner = await host.new_page()

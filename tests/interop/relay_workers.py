@@ -69,3 +69,9 @@ async def dying(participant: RelayParticipant) -> None:
         if message.get("finish"):
             return
         participant.send({"echo": message})
+
+
+async def out_of_step(participant: RelayParticipant) -> None:
+    """Asks for a Track without saying which m-line it is."""
+    participant._channel.send({"type": "publish", "id": 1, "kind": "video"})
+    await asyncio.Event().wait()

@@ -39,12 +39,19 @@ class Process:
 
 
 @asynccontextmanager
-async def spillway(data_dir: Path, *argv: str, command: str = "serve") -> AsyncIterator[Process]:
-    """Starts a node on a free port of 127.0.0.1 and waits until it is ready."""
+async def spillway(
+    data_dir: Path,
+    *argv: str,
+    command: str = "serve",
+    host: str = "127.0.0.1",
+    prefix: tuple[str, ...] = (),
+) -> AsyncIterator[Process]:
+    """Starts a node on a free port of ``host`` and waits until it is ready; ``prefix`` is a command that
+    starts it in another place."""
     child = await _start(
         command,
         "--host",
-        "127.0.0.1",
+        host,
         "--http-port",
         "0",
         "--rtc-port",
@@ -52,6 +59,7 @@ async def spillway(data_dir: Path, *argv: str, command: str = "serve") -> AsyncI
         "--data-dir",
         str(data_dir),
         *argv,
+        prefix=prefix,
     )
     try:
         assert child.stdout is not None
@@ -79,9 +87,10 @@ async def run_to_end(*argv: str) -> tuple[int, str, str]:
     return child.returncode, output.decode(), errors.decode()
 
 
-async def _start(*argv: str) -> asyncio.subprocess.Process:
+async def _start(*argv: str, prefix: tuple[str, ...] = ()) -> asyncio.subprocess.Process:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SPILLWAY_")}
     return await asyncio.create_subprocess_exec(
+        *prefix,
         sys.executable,
         "-m",
         "signaling.cli",

@@ -153,6 +153,27 @@ async def test_a_crash_is_repaired_and_messages_go_both_ways(node: NodeApp) -> N
     assert len(node.sfu.router) == 0
 
 
+async def test_a_worker_that_is_out_of_step_starts_again(node: NodeApp) -> None:
+    async with Worker(node.sfu, "show", f"{WORKERS}:out_of_step", role="bridge") as worker:
+        await eventually(lambda: worker.starts >= 2)
+
+
+async def test_a_worker_that_cannot_start_is_tried_again(
+    node: NodeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = asyncio.create_subprocess_exec
+    refusals = iter([OSError(11, "no more processes")])
+
+    async def refused_once(*command: Any, **options: Any) -> asyncio.subprocess.Process:
+        for refusal in refusals:
+            raise refusal
+        return await start(*command, **options)
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", refused_once)
+    async with Worker(node.sfu, "show", f"{WORKERS}:counting", role="bridge") as worker:
+        await eventually(lambda: worker.participant is not None)
+
+
 async def test_a_worker_ends_with_its_supervisor(node: NodeApp) -> None:
     async with Worker(node.sfu, "show", f"{WORKERS}:dying", role="mixer") as worker:
         pid = await next_with(worker, "pid")

@@ -95,7 +95,7 @@ describe("samplePublisher", () => {
       framesPerSecond: 30,
       width: 1280,
       height: 720,
-      encodings: ["l", "h"],
+      encodings: ["h", "l"],
       codec: "VP8",
       roundTripMs: 35,
       lossRatio: 0.02,

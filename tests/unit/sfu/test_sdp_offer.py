@@ -66,6 +66,15 @@ BAD = {
     "bad fmtp": lambda text: text.replace("a=fmtp:111 ", "a=fmtp:opus "),
     "unknown rid": lambda text: text.replace("a=simulcast:send h;m;l", "a=simulcast:send h;q"),
     "rtpmap without rate": lambda text: text.replace("a=rtpmap:96 VP8/90000", "a=rtpmap:96 VP8"),
+    "SSRC of 65 bits": lambda text: text + f"a=ssrc:{2**64} cname:x\r\n",
+    "negative SSRC": lambda text: text + "a=ssrc:-1 cname:x\r\n",
+    "group of 33 bits": lambda text: text + f"a=ssrc-group:FID 1 {2**32}\r\na=ssrc:1 cname:x\r\n",
+    "too many SSRCs": lambda text: text + "".join(f"a=ssrc:{i} cname:x\r\n" for i in range(1025)),
+    "too many wildcards": lambda text: text + "a=rtcp-fb:* x\r\n" * 17,
+    "too many rtpmaps": lambda text: text + "a=rtpmap:96 VP8/90000\r\n" * 129,
+    "too many rids": lambda text: text + "a=rid:x send\r\n" * 17,
+    "no sctp-port": lambda text: text + "m=application 9 UDP/DTLS/SCTP x\r\na=mid:2\r\na=sctp-port:70000\r\n",
+    "other than ice-chars": lambda text: text.replace("a=ice-ufrag:", "a=ice-ufrag:é"),
     "too many m-lines": lambda text: text + "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n" * 64,
 }
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+
 import pytest
 
 from sfu.events import StreamEnded, StreamLive, StreamNotice
@@ -177,3 +180,19 @@ async def test_delete_ends_the_stream_at_once(node: Node) -> None:
     assert StreamLive("show") in node.events
     await node.client.delete(response.headers["Location"])
     assert node.events[-1] == StreamEnded("show", "stopped")
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sfu.resource.BODY_S", 0.05)
+    never = asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b"v=0\r\n"
+        await never.wait()
+
+    headers = {"Authorization": "Bearer the-key", "Content-Type": "application/sdp"}
+    async with asyncio.timeout(5):
+        response = await node.client.post("/whip", data=slowly(), headers=headers)
+    assert (response.status, (await response.json())["type"]) == (408, "/problems/request-timeout")

@@ -350,4 +350,6 @@ def test_keys_are_masked_in_the_access_log() -> None:
         masked("/api/v1/streams/abc/t/pt_secret/manifest.m3u8?x=1")
         == "/api/v1/streams/abc/t/***/manifest.m3u8"
     )
+    assert masked("/hls/t/pt_secret/abc/b1/720p30.m3u8") == "/hls/t/***/abc/b1/720p30.m3u8"
+    assert masked("/hls/auth/pt_secret/abc") == "/hls/auth/***/abc"
     assert masked("/api/v1/streams/abc") == "/api/v1/streams/abc"

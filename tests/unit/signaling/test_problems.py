@@ -42,7 +42,25 @@ def test_what_sfu_raises_is_in_the_catalogue_as_it_is() -> None:
 
 
 def test_nothing_in_the_catalogue_is_idle() -> None:
-    assert {str(arguments[0]) for _, arguments in raised("sfu", "signaling")} == set(CATALOGUE)
+    names = {str(arguments[0]) for _, arguments in raised("sfu", "signaling")}
+    assert names | {name for _, _, name in answered_by_the_bridge()} == set(CATALOGUE)
+
+
+def answered_by_the_bridge() -> Iterator[tuple[str, int, str]]:
+    """Path, status and name of every ``problem(status, name, ...)`` of the HLS routes."""
+    for path, _, tree in modules("hls_bridge"):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "problem":
+                status, name, *_ = node.args
+                if isinstance(status, ast.Constant) and isinstance(name, ast.Constant):
+                    yield path, int(status.value), str(name.value)
+
+
+def test_what_the_bridge_answers_is_in_the_catalogue() -> None:
+    found = list(answered_by_the_bridge())
+    assert found
+    for path, status, name in found:
+        assert CATALOGUE[name].status == status, f"{path}: {name}"
 
 
 def test_every_problem_is_met_in_a_test() -> None:

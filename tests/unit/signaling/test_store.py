@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -249,6 +252,28 @@ async def test_owned_lists_everything_of_one_account(
     second = await streams.owned_by("a1", limit=3, cursor=first.next_cursor)
     assert [each.stream_id for each in second.streams] == ["s0"]
     assert second.next_cursor is None
+
+
+@pytest.mark.parametrize(
+    ("sort", "key", "stream_id"),
+    [
+        ("viewers", 1, "\ud800"),
+        ("viewers", 1, "\x00"),
+        ("recent", "0001-01-01T00:00:00+14:00", "s1"),
+        ("recent", "9999-12-31T23:59:59-14:00", "s1"),
+        ("recent", "2030-01-01T00:00:00", "s1"),
+    ],
+)
+async def test_a_cursor_that_no_database_takes_is_refused(
+    streams: SqlStreams, sort: Literal["viewers", "recent"], key: object, stream_id: str
+) -> None:
+    cursor = base64.urlsafe_b64encode(json.dumps([sort, key, stream_id]).encode()).decode().rstrip("=")
+    with pytest.raises(BadCursor):
+        await streams.discover(category=None, sort=sort, limit=3, cursor=cursor)
+
+
+async def test_an_id_with_a_nul_is_unknown(streams: SqlStreams) -> None:
+    assert await streams.get("s\x00") is None
 
 
 @pytest.mark.parametrize(

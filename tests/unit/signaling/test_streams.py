@@ -87,6 +87,8 @@ async def test_times_are_utc_whatever_the_zone(api: Api) -> None:
         ({"visibility": "secret"}, "/visibility"),
         ({"scheduled_at": "tomorrow"}, "/scheduled_at"),
         ({"scheduled_at": "2030-02-01T20:00:00"}, "/scheduled_at"),
+        ({"scheduled_at": "0001-01-01T00:00:00+14:00"}, "/scheduled_at"),
+        ({"scheduled_at": "9999-12-31T23:59:59-14:00"}, "/scheduled_at"),
         ({"record": "perhaps"}, "/record"),
         ({"stream_key": "mine"}, "/stream_key"),
     ],
@@ -163,7 +165,8 @@ async def test_a_rotation_replaces_the_key_at_once(api: Api) -> None:
 async def test_live_and_ended_are_seen(api: Api, clock: ManualClock) -> None:
     stream_id = (await api.make_stream(await api.sign_up()))["stream_id"]
     path = f"/api/v1/streams/{stream_id}"
-    offline = {"mode": "offline", "whep_url": None, "manifest_url": None, "reason": "offline"}
+    offline = {"mode": "offline", "whep_url": None, "manifest_url": None, "dvr_url": None}
+    offline |= {"reason": "offline"}
     assert (await api.call("GET", path + "/playback")).json == offline
     await go_live(api, stream_id)
     api.node.live.report_audience(stream_id, webrtc=3)
@@ -246,7 +249,7 @@ async def test_a_private_stream_is_for_its_owner_and_token_holders(api: Api, clo
     assert answer.status == 201
     assert answer.json["expires_at"] == "2030-01-01T12:01:00Z"
     token = answer.json["token"]
-    assert answer.json["watch_url"] == f"{api.node.url}/watch/{made['stream_id']}?token={token}"
+    assert answer.json["watch_url"] == f"{api.node.url}/watch/{made['stream_id']}#playback_token={token}"
     for suffix in ("", "/playback"):
         assert (await api.call("GET", path + suffix)).problem == "unauthorized"
         assert (await api.call("GET", path + suffix, token=other)).problem == "private-stream"

@@ -1,7 +1,19 @@
 /** Calls of the REST interface. Each rejects with ProblemError, or TypeError when nobody answered. */
 
 import { problemFrom } from "./problem";
-import type { Account, CreatedStream, Playback, RotatedKey, Stream, StreamPage, Visibility } from "./types";
+import type {
+  Account,
+  CreatedStream,
+  Invite,
+  Playback,
+  Recording,
+  RotatedKey,
+  StageLayout,
+  StageParticipant,
+  Stream,
+  StreamPage,
+  Visibility,
+} from "./types";
 
 const BASE = "/api/v1";
 
@@ -10,15 +22,17 @@ interface Call {
   token?: string | null;
   body?: unknown;
   signal?: AbortSignal | undefined;
+  keepalive?: boolean;
 }
 
-async function call(path: string, { method = "GET", token, body, signal }: Call): Promise<Response> {
+async function call(path: string, { method = "GET", token, body, signal, keepalive = false }: Call): Promise<Response> {
   const headers = new Headers({ Accept: "application/json" });
   if (token) headers.set("Authorization", `Bearer ${token}`);
   if (body !== undefined) headers.set("Content-Type", "application/json");
   const response = await fetch(BASE + path, {
     method,
     headers,
+    keepalive,
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     ...(signal === undefined ? {} : { signal }),
   });
@@ -77,6 +91,23 @@ export const createPlaybackToken = (token: string, streamId: string, ttlS: numbe
 export const getPlayback = (streamId: string, token: string | null, signal?: AbortSignal): Promise<Playback> =>
   json(`${at(streamId)}/playback`, { token, signal });
 
+export async function listRecordings(
+  streamId: string,
+  token: string | null,
+  signal?: AbortSignal,
+): Promise<Recording[]> {
+  return (await json<{ recordings: Recording[] }>(`${at(streamId)}/recordings`, { token, signal })).recordings;
+}
+
+/** `keepalive`: it goes out though the page is being closed. */
+export async function sendBeacon(
+  streamId: string,
+  token: string | null,
+  body: { session_id: string; leaving: boolean },
+): Promise<void> {
+  await call(`${at(streamId)}/beacon`, { method: "POST", token, body, keepalive: true });
+}
+
 export interface DiscoverQuery {
   category?: string | null;
   cursor?: string | null;
@@ -101,4 +132,29 @@ export function listOwnStreams(
   const query = new URLSearchParams({ owner: "me", limit: "50" });
   if (cursor) query.set("cursor", cursor);
   return json(`/streams?${query}`, { token, signal });
+}
+
+export const createInvite = (token: string, streamId: string): Promise<Invite> =>
+  json(`${at(streamId)}/invites`, { method: "POST", token, body: {} });
+
+export const setLayout = (token: string, streamId: string, layout: StageLayout): Promise<StageLayout> =>
+  json(`${at(streamId)}/layout`, { method: "PUT", token, body: layout });
+
+export interface HostChange {
+  audio?: { muted?: boolean; gain_db?: number };
+  video?: { muted?: boolean };
+}
+
+const host = (streamId: string, participantId: string): string =>
+  `${at(streamId)}/stage/${encodeURIComponent(participantId)}`;
+
+export const changeHost = (
+  token: string,
+  streamId: string,
+  participantId: string,
+  change: HostChange,
+): Promise<StageParticipant> => json(host(streamId, participantId), { method: "PATCH", token, body: change });
+
+export async function removeHost(token: string, streamId: string, participantId: string): Promise<void> {
+  await call(host(streamId, participantId), { method: "DELETE", token });
 }

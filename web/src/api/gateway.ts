@@ -4,13 +4,14 @@ import { io, type Socket } from "socket.io-client";
 
 import { Emitter } from "./emitter";
 import { ProblemError, toProblem } from "./problem";
-import type { Notice, Playback, Stream, Viewers } from "./types";
+import type { Notice, Playback, StageView, Stream, Viewers } from "./types";
 
 interface ServerEvents {
   stream: (stream: Stream) => void;
   playback: (playback: Playback) => void;
   viewers: (viewers: Viewers) => void;
   notice: (notice: Notice) => void;
+  stage: (stage: StageView) => void;
 }
 
 type JoinAck = { ok: true; stream: Stream; playback: Playback } | { ok: false; problem: unknown };
@@ -25,6 +26,9 @@ export interface GatewayEvents {
   playback: Playback;
   viewers: Viewers;
   notice: Notice;
+  stage: StageView;
+  /** The socket is up, and has asked to join. */
+  connected: null;
   /** True from the acknowledged join until the socket drops. */
   joined: boolean;
   refused: ProblemError;
@@ -37,6 +41,8 @@ export interface Credentials {
 
 /** 5 s: an answer later than that is of no use to a person who looks at a spinner. */
 const JOIN_TIMEOUT_MS = 5000;
+/** Negotiation of a dozen tracks on a busy machine. */
+const REQUEST_TIMEOUT_MS = 10_000;
 
 /** Joins one stream, and joins again after every reconnect. */
 export class Gateway {
@@ -59,16 +65,35 @@ export class Gateway {
       reconnectionDelayMax: 10_000,
       randomizationFactor: 0.5,
     });
-    this.socket.on("connect", () => this.join());
+    this.socket.on("connect", () => {
+      this.join();
+      this.events.emit("connected", null);
+    });
     this.socket.on("disconnect", () => this.setJoined(false));
     this.socket.on("stream", (stream) => this.events.emit("stream", stream));
     this.socket.on("playback", (playback) => this.events.emit("playback", playback));
     this.socket.on("viewers", (viewers) => this.events.emit("viewers", viewers));
     this.socket.on("notice", (notice) => this.events.emit("notice", notice));
+    this.socket.on("stage", (stage) => this.events.emit("stage", stage));
   }
 
   get joined(): boolean {
     return this.isJoined;
+  }
+
+  get connected(): boolean {
+    return this.socket.connected;
+  }
+
+  /** One acknowledged event; rejects with ProblemError, or Error when no answer came. */
+  async request<Answer>(event: string, payload?: object): Promise<Answer> {
+    const socket: Socket = this.socket as unknown as Socket;
+    const parts = payload === undefined ? [] : [payload];
+    const answer = (await socket.timeout(REQUEST_TIMEOUT_MS).emitWithAck(event, ...parts)) as
+      | ({ ok: true } & Answer)
+      | { ok: false; problem: unknown };
+    if (!answer.ok) throw new ProblemError(toProblem(answer.problem, 400));
+    return answer;
   }
 
   /** Open and close may alternate. */

@@ -61,6 +61,25 @@ export interface Playback {
   reason: "seat" | "full" | "offline";
 }
 
+export interface Thumbnail {
+  at: string;
+  url: string;
+}
+
+/** One broadcast that was, or is being, recorded. */
+export interface Recording {
+  recording_id: string;
+  started_at: string;
+  duration_s: number;
+  bytes: number;
+  manifest_url: string;
+  mp4_url: string;
+  thumbnail_url: string | null;
+  thumbnails: Thumbnail[];
+  /** Null while it goes on, or where it is kept for good. */
+  expires_at: string | null;
+}
+
 export interface Account {
   account_id: string;
   name: string;
@@ -70,4 +89,45 @@ export interface Account {
 export interface Notice {
   type: string;
   text: string;
+}
+
+export type TrackSource = "camera" | "microphone" | "screen" | "screen-audio";
+
+export interface HostTrack {
+  track_id: string;
+  kind: "audio" | "video";
+  source: TrackSource;
+  flowing: boolean;
+}
+
+export interface StageParticipant {
+  participant_id: string;
+  name: string;
+  role: "owner" | "co-host";
+  audio: { muted: boolean; gain_db: number };
+  video: { muted: boolean };
+  tracks: HostTrack[];
+  speaking: boolean;
+}
+
+export const LAYOUTS = ["grid", "spotlight", "side-by-side", "picture-in-picture"] as const;
+export type LayoutName = (typeof LAYOUTS)[number] | "custom";
+
+export interface StageLayout {
+  layout: LayoutName;
+  pinned?: string;
+  background?: string;
+  lower_third?: { text: string };
+}
+
+export interface StageView {
+  participants: StageParticipant[];
+  layout: StageLayout;
+}
+
+export interface Invite {
+  invite: string;
+  expires_at: string;
+  studio_url: string;
+  whip_url: string | null;
 }

@@ -4,6 +4,7 @@ import { getPlayback } from "../api/client";
 import { explain, ProblemError } from "../api/problem";
 import type { Playback } from "../api/types";
 import { backoffMs } from "../rtc/recovery";
+import { Beacon } from "./beacon";
 import { sameChoice, TransportChoice, type Choice } from "./choice";
 import type { HlsPlayer } from "./hlsPlayer";
 import { dvrUrl } from "./masterPlaylist";
@@ -21,8 +22,10 @@ export interface PlayerView {
   message: string | null;
   /** The server keeps a window to seek in. */
   canSeek: boolean;
-  /** Watching behind the live edge. */
+  /** Watching behind the live edge, or a recording. */
   shifted: boolean;
+  /** Watching a recording. */
+  replaying: boolean;
 }
 
 const IDLE: PlayerView = {
@@ -33,12 +36,14 @@ const IDLE: PlayerView = {
   message: null,
   canSeek: false,
   shifted: false,
+  replaying: false,
 };
 
 /** 10 s: only while the socket, which tells at once, is down. */
 const POLL_MS = 10_000;
 /** Statistics also drive the stall watch, so they are sampled whether shown or not. */
 const SAMPLE_MS = 1000;
+const PROBE_MS = 5000;
 
 export interface ControllerOptions {
   streamId: string;
@@ -63,6 +68,7 @@ export class PlayerController {
   private shown: Choice = { mode: "offline" };
   /** Where the window to seek in is, if there is one. */
   private windowUrl: string | null = null;
+  private probeAfterMs = 0;
   private socketUp = false;
   private attempt = 0;
   private timers: { poll?: ReturnType<typeof setInterval>; sample?: ReturnType<typeof setInterval>; ask?: ReturnType<typeof setTimeout> } =
@@ -136,21 +142,41 @@ export class PlayerController {
     }
     this.dropPlayers();
     this.set({ shifted: true });
-    this.windowed = new HlsPlayer(this.windowUrl, { behindS });
+    this.windowed = new HlsPlayer(this.windowUrl, { behindS, beacon: this.beacon() });
     this.use(this.windowed);
+  }
+
+  /** Watch a recording from its start. */
+  async replay(manifestUrl: string): Promise<void> {
+    const { HlsPlayer } = await import("./hlsPlayer");
+    if (this.abort.signal.aborted) return;
+    this.dropPlayers();
+    this.set({ shifted: true, replaying: true, canSeek: true, state: "connecting", message: null });
+    this.windowed = new HlsPlayer(manifestUrl, { replay: true });
+    this.use(this.windowed);
+  }
+
+  /** Move within the recording, to `behindS` seconds before its end. */
+  seekReplay(behindS: number): void {
+    this.windowed?.seekBehind(behindS);
   }
 
   goLive(): void {
     if (!this.view.shifted) return;
     this.dropPlayers();
     this.current = { mode: "offline" };
-    this.set({ shifted: false, state: "connecting" });
+    this.set({ shifted: false, replaying: false, canSeek: false, state: "connecting" });
     void this.ask();
   }
 
   /** Seconds behind the live edge while shifted. */
   get behindS(): number {
     return this.windowed?.behindS ?? 0;
+  }
+
+  /** How long what is being watched behind the live edge is, s. */
+  get lengthS(): number {
+    return this.windowed?.lengthS ?? 0;
   }
 
   private apply(choice: Choice): void {
@@ -188,7 +214,11 @@ export class PlayerController {
     const { HlsPlayer } = await import("./hlsPlayer");
     const late = this.player !== null && sameChoice(this.shown, this.current);
     if (this.abort.signal.aborted || this.current.mode !== "hls" || late) return;
-    this.use(new HlsPlayer(manifestUrl));
+    this.use(new HlsPlayer(manifestUrl, { beacon: this.beacon() }));
+  }
+
+  private beacon(): Beacon {
+    return new Beacon(this.options.streamId, this.options.playbackToken ?? this.options.token);
   }
 
   /** Start a player. Where one is playing it goes on until the new one has media. */
@@ -289,7 +319,9 @@ export class PlayerController {
   }
 
   private async probeWindow(): Promise<void> {
-    if (this.view.canSeek || this.windowUrl === null) return;
+    const now = performance.now();
+    if (this.view.canSeek || this.windowUrl === null || now < this.probeAfterMs) return;
+    this.probeAfterMs = now + PROBE_MS;
     try {
       const response = await fetch(this.windowUrl, { signal: this.abort.signal });
       await response.body?.cancel();
@@ -301,6 +333,8 @@ export class PlayerController {
 
   private async sample(): Promise<void> {
     const { player } = this;
+    // The first segments of a broadcast come some seconds after its picture does over WebRTC.
+    if (player?.state === "playing") void this.probeWindow();
     const stats = (await player?.stats()) ?? null;
     if (player === this.player) this.lastStats = stats;
   }

@@ -4,6 +4,7 @@ import workerPath from "hls.js/dist/hls.worker.js?url";
 import { Emitter } from "../api/emitter";
 import { backoffMs } from "../rtc/recovery";
 import { play } from "./autoplay";
+import type { Beacon } from "./beacon";
 import { countVariants, rungLabel } from "./masterPlaylist";
 import { AUTO, type Player, type PlayerEvents, type PlayerState, type PlayerStats, type Quality } from "./player";
 
@@ -25,6 +26,10 @@ const MEDIA_EVENTS = ["loadedmetadata", "playing", "waiting", "ended", "error"] 
 export interface HlsOptions {
   /** The manifest has a window to seek in: begin this long before the live edge (s). Absent: play at the edge. */
   behindS?: number;
+  /** A recording: begin at its start. */
+  replay?: boolean;
+  /** Counts this viewer while it plays. */
+  beacon?: Beacon;
 }
 
 /** The Program over HLS: hls.js where there is Media Source, the browser's own player elsewhere (iPhone). */
@@ -50,7 +55,7 @@ export class HlsPlayer implements Player {
   ) {}
 
   private get windowed(): boolean {
-    return this.options.behindS !== undefined;
+    return this.options.behindS !== undefined || this.options.replay === true;
   }
 
   start(): void {
@@ -96,6 +101,7 @@ export class HlsPlayer implements Player {
 
   stop(): void {
     this.events.clear();
+    this.options.beacon?.stop();
     clearTimeout(this.retry);
     this.hls?.destroy();
     const { video } = this;
@@ -140,6 +146,13 @@ export class HlsPlayer implements Player {
     return Math.max(0, range.end(range.length - 1) - this.video.currentTime);
   }
 
+  /** How long the window or the recording is, s. */
+  get lengthS(): number {
+    const range = this.video?.seekable;
+    if (range === undefined || range.length === 0) return 0;
+    return range.end(range.length - 1) - range.start(0);
+  }
+
   stats(): Promise<PlayerStats | null> {
     const { video, hls } = this;
     if (video === null) return Promise.resolve(null);
@@ -173,7 +186,7 @@ export class HlsPlayer implements Player {
   }
 
   private readonly onMedia = (event: Event): void => {
-    if (event.type === "loadedmetadata") this.seekBehind(this.options.behindS ?? 0);
+    if (event.type === "loadedmetadata") this.seekBehind(this.options.behindS ?? Number.POSITIVE_INFINITY);
     else if (event.type === "playing") this.setState("playing");
     else if (event.type === "waiting") this.setState("reconnecting");
     else if (this.hls === null || event.type === "ended") this.events.emit("ended", { reason: "offline", problem: null });
@@ -206,7 +219,10 @@ export class HlsPlayer implements Player {
 
   private setState(next: PlayerState): void {
     const state = next === "reconnecting" && !this.everPlayed ? "connecting" : next;
-    if (state === "playing") this.everPlayed = true;
+    if (state === "playing") {
+      this.everPlayed = true;
+      this.options.beacon?.start();
+    }
     if (this.state === state) return;
     this.state = state;
     this.events.emit("state", state);

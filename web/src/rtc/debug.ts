@@ -4,10 +4,21 @@
  */
 declare global {
   interface Window {
-    __spillway?: { pc?: RTCPeerConnection };
+    __spillway?: { pc?: RTCPeerConnection; stage?: StagePeers };
   }
 }
 
+export interface StagePeers {
+  publisher?: RTCPeerConnection;
+  subscriber?: RTCPeerConnection;
+}
+
 export function exposePeer(pc: RTCPeerConnection | null): void {
-  window.__spillway = pc === null ? {} : { pc };
+  const { pc: _, ...rest } = window.__spillway ?? {};
+  window.__spillway = pc === null ? rest : { ...rest, pc };
+}
+
+/** The connections of a host on stage. */
+export function exposeStage(stage: StagePeers): void {
+  window.__spillway = { ...window.__spillway, stage };
 }

@@ -13,12 +13,13 @@ export const isFinalForViewer = (error: ProblemError): boolean =>
   error.status === 503 ? error.problem.manifest_url !== undefined : !RETRIED.has(error.status);
 
 export class WhepClient extends Connection {
-  constructor(endpoint: string, playbackToken: string | null) {
+  /** `sound` false leaves the audio out: for previews. */
+  constructor(endpoint: string, playbackToken: string | null, sound = true) {
     super({
       endpoint,
       bearer: playbackToken,
       prepare: (pc) => {
-        pc.addTransceiver("audio", { direction: "recvonly" });
+        if (sound) pc.addTransceiver("audio", { direction: "recvonly" });
         pc.addTransceiver("video", { direction: "recvonly" });
       },
       shapeOffer: withStereoOpus,

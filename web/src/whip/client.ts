@@ -35,7 +35,7 @@ export class WhipClient extends Connection {
   }
 }
 
-function addTracks(pc: RTCPeerConnection, media: MediaStream, settings: PublishSettings): void {
+export function addTracks(pc: RTCPeerConnection, media: MediaStream, settings: PublishSettings): void {
   const [audio] = media.getAudioTracks();
   const [video] = media.getVideoTracks();
   if (audio !== undefined) {
@@ -57,7 +57,7 @@ function addTracks(pc: RTCPeerConnection, media: MediaStream, settings: PublishS
 }
 
 /** Browsers may halve the picture mid-stream to keep the frame rate; viewers and recordings want it constant. */
-async function keepResolution(pc: RTCPeerConnection): Promise<void> {
+export async function keepResolution(pc: RTCPeerConnection): Promise<void> {
   for (const sender of pc.getSenders()) {
     if (sender.track?.kind !== "video") continue;
     const parameters = sender.getParameters() as RTCRtpSendParameters & { degradationPreference?: string };

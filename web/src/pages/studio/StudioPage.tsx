@@ -1,4 +1,4 @@
-import { useEffect } from "react";
+import { useEffect, useState } from "react";
 
 import { Link } from "../../app/router";
 import { studioPath } from "../../app/routes";
@@ -6,6 +6,7 @@ import { useSession } from "../../app/session";
 import { StatusBadge } from "../../ui/Badges";
 import { ErrorNote } from "../../ui/ErrorNote";
 import { useOwnStreams } from "../dashboard/useOwnStreams";
+import { GuestRoom, hasReentry } from "./GuestRoom";
 import { NewStream } from "./NewStream";
 import { SignIn } from "./SignIn";
 import { StudioRoom } from "./StudioRoom";
@@ -15,6 +16,10 @@ export default function StudioPage({ streamId }: { streamId: string | null }) {
   useEffect(() => {
     document.title = "Studio · Spillway";
   }, []);
+  const [invite] = useState(() => new URLSearchParams(window.location.search).get("invite"));
+  if (streamId !== null && (invite !== null || (session === null && hasReentry(streamId)))) {
+    return <GuestRoom streamId={streamId} invite={invite} token={session?.token ?? null} />;
+  }
   if (session === null) return <SignIn reason="Go live from this browser or from OBS, in under a minute." />;
   if (streamId === null) return <Lobby key={session.token} token={session.token} />;
   return <StudioRoom streamId={streamId} token={session.token} />;

@@ -12,19 +12,28 @@ import { ViewerCount } from "../../ui/Badges";
 import { EncoderLinks } from "../dashboard/EncoderLinks";
 import { useStream } from "../watch/useStream";
 import { BroadcastStats } from "./BroadcastStats";
+import { InvitePanel } from "./InvitePanel";
+import { OwnerStage } from "./OwnerStage";
 import { Preview } from "./Preview";
 import { changeSettings, useSettings } from "./settings";
 import { SourcePanel } from "./SourcePanel";
+import { StageActions } from "./StageActions";
 import { useBroadcast } from "./useBroadcast";
 import { useCapture } from "./useCapture";
+import { useStage } from "./useStage";
 
-/** The room of one host. The preview column is where other hosts will stand beside this one. */
+/** The owner's page gets in again by its account. */
+const forgetReentry = (): void => undefined;
+
+/** The owner's room: alone with a preview, or on stage beside other hosts. */
 export function StudioRoom({ streamId, token }: { streamId: string; token: string }) {
-  const { stream, error: streamError } = useStream(streamId, token, null);
+  const { stream, gateway, error: streamError } = useStream(streamId, token, null);
   const secrets = useSecrets(streamId);
   const settings = useSettings();
   const capture = useCapture(() => changeSettings({ source: "camera" }));
   const broadcast = useBroadcast(capture.stream);
+  const stage = useStage(gateway, capture.stream, forgetReentry);
+  const [invited, setInvited] = useState(false);
   const [keyError, setKeyError] = useState<string | null>(null);
   const openMedia = capture.open;
   const idle = broadcast.state === "idle" || broadcast.state === "error";
@@ -33,7 +42,18 @@ export function StudioRoom({ streamId, token }: { streamId: string; token: strin
     void openMedia(changeSettings({ source: "camera" }));
   }, [openMedia]);
 
+  const onStage = stage.state === "on" || stage.state === "reconnecting";
+  const stageInUse = invited || (stage.view?.participants.length ?? 0) > 0;
+
+  const enterStage = async (): Promise<void> => {
+    const media = capture.stream ?? (await openMedia(settings));
+    if (media === null || !(await stage.enter({}, media, settings))) return;
+    // Only now: the program must not be without a source in between.
+    if (!idle) await broadcast.stop();
+  };
+
   const goLive = async (): Promise<void> => {
+    if (stageInUse && broadcast.state === "idle" && stream?.status !== "live") return enterStage();
     const media = capture.stream ?? (await openMedia(settings));
     if (media !== null && secrets !== null) broadcast.goLive(secrets.stream_key, media, settings);
   };
@@ -71,15 +91,28 @@ export function StudioRoom({ streamId, token }: { streamId: string; token: strin
       {streamError !== null && <ErrorNote text={streamError} />}
       <div className="studio-grid">
         <div className="studio-main">
-          <Preview
-            stream={capture.stream}
-            mirrored={settings.source === "camera"}
-            state={broadcast.state}
-            liveSinceMs={broadcast.liveSinceMs}
-            busy={capture.busy}
-          />
+          {onStage ? (
+            <OwnerStage
+              stage={stage}
+              streamId={streamId}
+              token={token}
+              media={capture.stream}
+              mirrored={settings.source === "camera"}
+              live={stream?.status === "live"}
+            />
+          ) : (
+            <Preview
+              stream={capture.stream}
+              mirrored={settings.source === "camera"}
+              state={broadcast.state}
+              liveSinceMs={broadcast.liveSinceMs}
+              busy={capture.busy}
+            />
+          )}
           <div className="studio-actions">
-            {!idle ? (
+            {onStage ? (
+              <StageActions stage={stage} />
+            ) : !idle ? (
               <button type="button" className="button" data-testid="stop-live" onClick={() => void broadcast.stop()}>
                 Stop
               </button>
@@ -100,7 +133,19 @@ export function StudioRoom({ streamId, token }: { streamId: string; token: strin
                 Go live
               </button>
             )}
-            {idle && secrets === null && (
+            {!onStage && (
+              <button
+                type="button"
+                className="button"
+                data-testid="stage-enter"
+                disabled={capture.busy || stage.state === "entering"}
+                onClick={() => void enterStage()}
+              >
+                <Icon name="viewers" />
+                Enter the stage
+              </button>
+            )}
+            {idle && !onStage && secrets === null && (
               <p className="hint">This tab doesn’t know the stream’s key. A new one ends what runs on the old one.</p>
             )}
             {elsewhere && secrets !== null && (
@@ -108,7 +153,7 @@ export function StudioRoom({ streamId, token }: { streamId: string; token: strin
             )}
             {!idle && <BroadcastStats stats={broadcast.stats} />}
           </div>
-          {[capture.error, broadcast.error, keyError].map(
+          {[capture.error, broadcast.error, keyError, stage.error].map(
             (text, index) =>
               text !== null && (
                 <ErrorNote
@@ -124,7 +169,7 @@ export function StudioRoom({ streamId, token }: { streamId: string; token: strin
             settings={settings}
             devices={capture.devices}
             stream={capture.stream}
-            locked={!idle}
+            locked={!idle || onStage}
             onChange={(change, reopen) => {
               const next = changeSettings(change);
               if (reopen) void openMedia(next);
@@ -135,6 +180,7 @@ export function StudioRoom({ streamId, token }: { streamId: string; token: strin
               });
             }}
           />
+          <InvitePanel streamId={streamId} token={token} onInvited={() => setInvited(true)} />
           <details className="panel" open={secrets !== null}>
             <summary>
               <h2>Stream from OBS</h2>

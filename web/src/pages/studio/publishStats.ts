@@ -12,7 +12,7 @@ export interface PublishStats {
   framesPerSecond: number | null;
   width: number;
   height: number;
-  /** Encodings that send a picture now. */
+  /** Encodings that send a picture now, the largest first. */
   encodings: string[];
   codec: string | null;
   roundTripMs: number | null;
@@ -39,8 +39,10 @@ export function samplePublisher(
     bytes: outbound.reduce((total, entry) => total + num(entry.bytesSent), 0),
   };
   const seconds = last === null ? 0 : (totals.timestampMs - last.timestampMs) / 1000;
-  const sending = video.filter((entry) => num(entry.framesPerSecond) > 0);
-  const top = [...sending].sort((a, b) => num(b.frameHeight) - num(a.frameHeight))[0];
+  const sending = video
+    .filter((entry) => num(entry.framesPerSecond) > 0)
+    .sort((a, b) => num(b.frameHeight) - num(a.frameHeight));
+  const top = sending[0];
   const mime = entries.find((entry) => entry.id === (top ?? video[0])?.codecId)?.mimeType;
   const limited = video.map((entry) => entry.qualityLimitationReason).find((why) => typeof why === "string" && why !== "none");
   const trips = numbers(remote, "roundTripTime");

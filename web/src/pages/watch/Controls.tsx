@@ -109,8 +109,8 @@ function LiveButton({ view, onLive }: { view: PlayerView; onLive: () => void }) 
   if (view.state !== "playing" && view.state !== "reconnecting") return null;
   if (!view.shifted) return <span className="live-mark">Live</span>;
   return (
-    <button type="button" className="live-mark behind" onClick={onLive}>
-      Go to live
+    <button type="button" className="live-mark behind" data-testid="go-to-live" onClick={onLive}>
+      {view.replaying ? "Leave the recording" : "Go to live"}
     </button>
   );
 }

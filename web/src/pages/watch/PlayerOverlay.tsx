@@ -1,16 +1,19 @@
-import type { Stream } from "../../api/types";
+import type { Recording, Stream } from "../../api/types";
 import type { PlayerView } from "../../player/controller";
 import { Spinner } from "../../ui/Busy";
 import { Poster } from "../../ui/Poster";
+import { RecordingList } from "./RecordingList";
 
 interface Props {
   view: PlayerView;
   stream: Stream | null;
   onRetry: () => void;
+  recordings: Recording[];
+  onReplay: (recording: Recording) => void;
 }
 
 /** What lies over the picture while there is none. */
-export function PlayerOverlay({ view, stream, onRetry }: Props) {
+export function PlayerOverlay({ view, stream, onRetry, recordings, onReplay }: Props) {
   switch (view.state) {
     case "playing":
       return null;
@@ -39,6 +42,7 @@ export function PlayerOverlay({ view, stream, onRetry }: Props) {
           )}
           <h2>{stream?.status === "ended" ? "This stream has ended" : "Not live right now"}</h2>
           <p>{offlineText(stream)}</p>
+          <RecordingList recordings={recordings} onReplay={onReplay} />
         </div>
       );
     case "error":

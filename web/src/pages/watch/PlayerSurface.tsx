@@ -12,6 +12,7 @@ import { StatsOverlay } from "./StatsOverlay";
 import { Timeline } from "./Timeline";
 import { setVolume, toggleFullscreen, toggleMute, useMedia } from "./useMedia";
 import { usePlayer } from "./usePlayer";
+import { useRecordings } from "./useRecordings";
 import { useIdle } from "./useIdle";
 
 interface Props {
@@ -30,6 +31,8 @@ export function PlayerSurface({ streamId, stream, gateway, token, playbackToken 
   const [showHelp, setShowHelp] = useState(false);
   const active = view.state === "playing" || view.state === "reconnecting";
   const idle = useIdle(surfaceRef) && view.state === "playing" && !media.paused;
+  const wanted = view.state === "offline" || (view.canSeek && !view.replaying && !idle);
+  const recordings = useRecordings(streamId, playbackToken ?? token, wanted);
 
   const act = (action: PlayerAction): void => {
     const video = videoRef.current;
@@ -96,7 +99,13 @@ export function PlayerSurface({ streamId, stream, gateway, token, playbackToken 
         onClick={() => act("toggle")}
         onDoubleClick={() => act("fullscreen")}
       />
-      <PlayerOverlay view={view} stream={stream} onRetry={() => controller?.retry()} />
+      <PlayerOverlay
+        view={view}
+        stream={stream}
+        onRetry={() => controller?.retry()}
+        recordings={recordings}
+        onReplay={(recording) => void controller?.replay(recording.manifest_url)}
+      />
       {active && media.muted && (
         <button type="button" className="sound-tap" onClick={() => act("mute")}>
           <Icon name="muted" />
@@ -106,7 +115,12 @@ export function PlayerSurface({ streamId, stream, gateway, token, playbackToken 
       {showStats && controller !== null && <StatsOverlay controller={controller} view={view} />}
       <div className="player-bar">
         {view.canSeek && controller !== null && (
-          <Timeline controller={controller} view={view} startedAt={stream?.started_at ?? null} />
+          <Timeline
+            controller={controller}
+            view={view}
+            startedAt={stream?.started_at ?? null}
+            thumbnails={recordings[0]?.thumbnails ?? []}
+          />
         )}
         <Controls view={view} media={media} controller={controller} videoRef={videoRef} onAction={act} showStats={showStats} />
       </div>

@@ -11,6 +11,7 @@ const BEFORE: PlayerView = {
   message: null,
   canSeek: false,
   shifted: false,
+  replaying: false,
 };
 
 interface Wanted {

@@ -3,6 +3,7 @@
 
 mod encoding;
 mod meter;
+mod seen;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -91,7 +92,8 @@ impl Receiver {
     }
 
     pub fn add_track(&mut self, spec: TrackSpec, stats: Arc<TrackStats>) {
-        let track = self.tracks.len();
+        let free = self.tracks.iter().position(|t| t.spec.id == 0);
+        let track = free.unwrap_or(self.tracks.len());
         let rids: Vec<String> = if spec.rids.is_empty() { vec![String::new()] } else { spec.rids.clone() };
         for (at, &(media, rtx)) in spec.ssrcs.iter().enumerate() {
             // Without rids the SSRCs name the single encoding; with them, one encoding each.
@@ -103,19 +105,25 @@ impl Receiver {
                 self.roles.insert(rtx, Role { track, encoding, rtx: true });
             }
         }
-        self.tracks.push(RxTrack {
+        let made = RxTrack {
             codecs: spec.codecs.iter().cloned().map(Arc::new).collect(),
             encodings: rids.into_iter().map(Encoding::new).collect(),
             spec,
             stats,
-        });
+        };
+        match free {
+            Some(at) => self.tracks[at] = made,
+            None => self.tracks.push(made),
+        }
     }
 
     pub fn remove_track(&mut self, id: TrackId) {
-        // Slots stay, so that roles keep their meaning; nothing is routed to an emptied one.
+        // Slots stay, so that roles keep their meaning; nothing is routed to an emptied one, nor asked for
+        // it, until the next track takes it.
         if let Some(at) = self.tracks.iter().position(|t| t.spec.id == id) {
             self.roles.retain(|_, role| role.track != at);
             self.tracks[at].codecs.clear();
+            self.tracks[at].encodings.clear();
             self.tracks[at].spec.mid.clear();
             self.tracks[at].spec.id = 0;
         }
@@ -289,8 +297,9 @@ impl Receiver {
                 track.encodings[role.encoding].end();
             }
         }
-        !self.tracks.is_empty()
-            && self.tracks.iter().flat_map(|t| &t.encodings).all(|e| e.ssrc().is_none() || e.ended())
+        let mut sent =
+            self.tracks.iter().flat_map(|t| &t.encodings).filter(|e| e.ssrc().is_some()).peekable();
+        sent.peek().is_some() && sent.all(Encoding::ended)
     }
 
     /// True if nobody wanted one of this encoding before.

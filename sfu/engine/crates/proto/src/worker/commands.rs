@@ -36,7 +36,10 @@ impl Worker {
             Command::SendDtls { transport, data } => {
                 let Some(&slot) = self.owned.get(&transport) else { return };
                 if let Some(t) = self.transport_mut(slot) {
+                    let before = t.handshake_in_flight();
                     t.send_dtls(data);
+                    let began = !before && t.handshake_in_flight();
+                    self.handshakes += usize::from(began);
                     self.mark_dirty(slot);
                 }
             }

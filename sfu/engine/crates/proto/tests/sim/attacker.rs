@@ -50,7 +50,7 @@ impl Attacker {
         payload: &[u8],
     ) -> Vec<u8> {
         self.index += 1;
-        let time = self.index as u32 * 3_000;
+        let time = (self.index as u32).wrapping_mul(3_000);
         self.wire.seal_rtp(true, payload_type, self.index, time, ssrc, extensions, payload, 0)
     }
 

@@ -310,3 +310,21 @@ fn who_falls_silent_is_closed_and_who_never_comes_too() {
     assert!(!closed(1, Consent));
     assert!(world.directory.transport(20).is_none() && world.directory.transport(10).is_none());
 }
+
+#[test]
+fn a_removed_track_is_asked_for_no_more() {
+    let mut world = World::new(16, 1, Network::lossy(0.05));
+    add_publisher(&mut world, 1, publisher_at(), Plan { group: None, ..Plan::default() });
+    add_viewer(&mut world, 10, viewer_at(0), 11, None);
+    world.run(seconds(3.0));
+    world.command(Command::RemoveTrack { track: 11 });
+    world.run(seconds(0.1)); // what was on its way
+    let asked = |world: &mut World| {
+        let publisher = world.peer::<Publisher>(publisher_at());
+        (publisher.plis, publisher.nacks)
+    };
+    let before = asked(&mut world);
+    world.run(seconds(4.0));
+    assert_eq!(asked(&mut world), before);
+    assert!(!world.events.iter().any(|(_, e)| matches!(e, Event::Idle { track: 0, .. })));
+}

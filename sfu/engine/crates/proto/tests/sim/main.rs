@@ -12,3 +12,4 @@ mod day;
 mod forwarding;
 mod hostile;
 mod random_peer;
+mod reach;

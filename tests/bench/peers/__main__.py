@@ -1,0 +1,119 @@
+"""Runs the comparison: a line per server on stderr, one JSON object as the last line of stdout."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tests.bench.peers import servers
+from tests.bench.peers.swarm import Source, Swarm
+from tests.conformance import sdp
+from tests.conformance.peer import Peer, identity
+
+CONNECT_S = 60.0
+WARM_UP_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    server: str
+    version: str
+    viewers: int
+    packets_per_s: float
+    """Of the stream, to all viewers together."""
+    cpu_us_per_packet: float
+    """User and system time of the server's process and its children over these packets."""
+    cores: float
+    arrived_ratio: float
+    """All RTP that arrived over packets published times viewers: above 1 the server adds its own (padding,
+    replayed packets), which is not counted as forwarded."""
+
+
+def cpu_s(pid: int) -> float:
+    """proc_pid_stat(5), fields 14 to 17; children only once they have ended, so none may run."""
+    after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    own = sum(map(int, after_name[11:13])) / os.sysconf("SC_CLK_TCK")
+    return own + sum(cpu_s(int(child)) for child in children)
+
+
+def join(swarm: Swarm, peer: Peer, answer: str) -> None:
+    peer.follow(sdp.parse_answer(answer))
+    swarm.add(peer)
+
+
+def offer(peer: Peer, direction: str) -> str:
+    return sdp.offer(peer.ufrag, peer.pwd, identity().fingerprint, direction=direction, kinds=("video",))
+
+
+def measure(server: servers.Server, source: Source, viewers: int, seconds: float) -> Measured:
+    swarm = Swarm()
+    try:
+        publisher = Peer()
+        join(swarm, publisher, server.publish(offer(publisher, "sendonly")))
+        if not swarm.run(CONNECT_S, lambda: publisher.keys is not None):
+            raise RuntimeError(f"{server.name}: the publisher did not connect")
+        swarm.publish(publisher, source)
+        swarm.run(2)
+        for number in range(viewers):
+            viewer = Peer()
+            join(swarm, viewer, server.watch(offer(viewer, "recvonly"), number))
+            swarm.viewers.append(viewer)
+            swarm.run(0.05)
+        if not swarm.run(CONNECT_S, lambda: all(viewer.rtp for viewer in swarm.viewers)):
+            missing = sum(not viewer.rtp for viewer in swarm.viewers)
+            raise RuntimeError(f"{server.name}: {missing} of {viewers} viewers get no media")
+        swarm.run(WARM_UP_S)
+        cpu, packets, published = cpu_s(server.pid), swarm.received, swarm.published
+        begin = time.monotonic()
+        swarm.run(seconds)
+        took = time.monotonic() - begin
+        cpu, packets = cpu_s(server.pid) - cpu, swarm.received - packets
+        sent = (swarm.published - published) * viewers
+        forwarded = min(packets, sent)
+    finally:
+        swarm.close()
+    return Measured(
+        server.name,
+        server.version,
+        viewers,
+        round(forwarded / took, 1),
+        round(cpu * 1e6 / max(forwarded, 1), 2),
+        round(cpu / took, 3),
+        round(packets / max(sent, 1), 4),
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.peers", description=__doc__)
+    parser.add_argument("--livekit", type=Path, metavar="PATH", help="binary of livekit-server")
+    parser.add_argument("--mediamtx", type=Path, metavar="PATH", help="binary of mediamtx")
+    parser.add_argument("--viewers", type=int, default=50)
+    parser.add_argument("--mbps", type=float, default=1.0)
+    parser.add_argument("--seconds", type=float, default=10.0)
+    arguments = parser.parse_args()
+    chosen: list[AbstractContextManager[servers.Server]] = [servers.spillway()]
+    if arguments.livekit:
+        chosen.append(servers.livekit(arguments.livekit))
+    if arguments.mediamtx:
+        chosen.append(servers.mediamtx(arguments.mediamtx))
+    source = Source(arguments.mbps)
+    results = []
+    for each in chosen:
+        with each as server:
+            result = measure(server, source, arguments.viewers, arguments.seconds)
+        print(result, file=sys.stderr)
+        results.append(asdict(result))
+    load = [round(each, 2) for each in os.getloadavg()]
+    print(json.dumps({"cores": os.cpu_count(), "load_average": load, "servers": results}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

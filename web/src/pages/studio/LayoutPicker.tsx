@@ -1,0 +1,90 @@
+import { useState } from "react";
+
+import { LAYOUTS, type LayoutName, type StageLayout } from "../../api/types";
+
+interface Props {
+  layout: StageLayout;
+  onChange: (layout: StageLayout) => void;
+}
+
+const NAMES: Record<LayoutName, string> = {
+  grid: "Grid",
+  spotlight: "Spotlight",
+  "side-by-side": "Side by side",
+  "picture-in-picture": "Picture in picture",
+  custom: "Custom",
+};
+
+/** How the audience sees the hosts. */
+export function LayoutPicker({ layout, onChange }: Props) {
+  const [caption, setCaption] = useState(layout.lower_third?.text ?? "");
+  return (
+    <div className="layout-picker">
+      <div className="segments four" role="group" aria-label="Layout">
+        {LAYOUTS.map((name) => (
+          <button
+            key={name}
+            type="button"
+            data-testid={`layout-${name}`}
+            aria-pressed={layout.layout === name}
+            title={NAMES[name]}
+            onClick={() => onChange({ ...layout, layout: name })}
+          >
+            <LayoutSketch name={name} />
+            <span className="visually-hidden">{NAMES[name]}</span>
+          </button>
+        ))}
+      </div>
+      <form
+        className="with-button"
+        onSubmit={(event) => {
+          event.preventDefault();
+          const { lower_third: _, ...rest } = layout;
+          onChange(caption.trim() === "" ? rest : { ...rest, lower_third: { text: caption.trim() } });
+        }}
+      >
+        <label className="field">
+          <span className="label">Caption</span>
+          <input data-testid="lower-third" maxLength={200} value={caption} onChange={(event) => setCaption(event.target.value)} />
+        </label>
+        <button type="submit" className="button">
+          Show
+        </button>
+      </form>
+    </div>
+  );
+}
+
+const SKETCHES: Record<LayoutName, [number, number, number, number][]> = {
+  grid: [
+    [2, 2, 13, 8],
+    [17, 2, 13, 8],
+    [2, 12, 13, 8],
+    [17, 12, 13, 8],
+  ],
+  spotlight: [
+    [2, 2, 28, 13],
+    [2, 17, 8, 3],
+    [12, 17, 8, 3],
+    [22, 17, 8, 3],
+  ],
+  "side-by-side": [
+    [2, 4, 13, 14],
+    [17, 4, 13, 14],
+  ],
+  "picture-in-picture": [
+    [2, 2, 28, 18],
+    [20, 12, 8, 6],
+  ],
+  custom: [],
+};
+
+function LayoutSketch({ name }: { name: LayoutName }) {
+  return (
+    <svg viewBox="0 0 32 22" className="layout-sketch" aria-hidden="true">
+      {SKETCHES[name].map(([x, y, width, height], index) => (
+        <rect key={index} x={x} y={y} width={width} height={height} rx="1.5" className={name === "picture-in-picture" && index === 1 ? "front" : undefined} />
+      ))}
+    </svg>
+  );
+}
