@@ -112,7 +112,7 @@ class Engine:
         """Take up to ``limit`` events; clears the eventfd when none is left."""
 
     def now_us(self) -> int:
-        """The engine's monotonic clock, as in arrival times."""
+        """CLOCK_MONOTONIC in microseconds, as in arrival times: one clock for all processes of a machine."""
 
     # Transports
     def open_transport(

@@ -80,7 +80,7 @@ class RelayParticipant:
         return self._participant_id
 
     def now_us(self) -> int:
-        """The clock of arrival times; it begins with this process's engine."""
+        """The clock of arrival times: CLOCK_MONOTONIC in microseconds."""
         return self._engine.now_us()
 
     def send(self, message: Mapping[str, Any]) -> None:

@@ -1,23 +1,16 @@
 //! The only place that reads a clock.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use proto::Time;
 
-/// Monotonic time since an origin that all workers of a node share (CLOCK_MONOTONIC).
-#[derive(Debug, Clone, Copy)]
-pub struct Clock {
-    origin: Instant,
-}
+/// CLOCK_MONOTONIC as it is, so that arrival times mean the same in every process of the machine.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Clock;
 
 impl Clock {
-    /// A clock whose origin is now.
-    pub fn start() -> Clock {
-        Clock { origin: Instant::now() }
-    }
-
     pub fn now(&self) -> Time {
-        Time::from_micros(self.origin.elapsed().as_micros() as u64)
+        Time::from_micros(read(libc::CLOCK_MONOTONIC).as_micros() as u64)
     }
 
     /// Wall clock minus this clock in microseconds, for `Config::wall_offset_us`.
@@ -27,8 +20,8 @@ impl Clock {
     }
 }
 
-/// CPU time of a thread as the kernel counts it, zero once the thread has ended.
-pub fn cpu_time(clock: libc::clockid_t) -> Duration {
+/// What a clock of the kernel says: CPU time of a thread, zero once the thread has ended.
+pub fn read(clock: libc::clockid_t) -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `time` is a valid timespec to write to; an unknown clock id is an error, not UB.
     if unsafe { libc::clock_gettime(clock, &mut time) } != 0 {
@@ -39,5 +32,5 @@ pub fn cpu_time(clock: libc::clockid_t) -> Duration {
 
 /// CPU time of the calling thread.
 pub fn thread_cpu_time() -> Duration {
-    cpu_time(libc::CLOCK_THREAD_CPUTIME_ID)
+    read(libc::CLOCK_THREAD_CPUTIME_ID)
 }

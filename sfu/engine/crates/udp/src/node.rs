@@ -13,7 +13,7 @@ use proto::route::{Route, Router};
 use proto::worker::Worker;
 use proto::{Command, Config, Message};
 
-use crate::clock::{cpu_time, Clock};
+use crate::clock::{self, Clock};
 use crate::events::Events;
 use crate::inbox::Inbox;
 use crate::poll::Poll;
@@ -63,7 +63,7 @@ impl Node {
         if config.workers > 1 && !probe.reuseport {
             return invalid("several workers need SO_REUSEPORT, which this kernel lacks");
         }
-        let clock = Clock::start();
+        let clock = Clock;
         config.gso &= probe.gso;
         config.wall_offset_us = clock.wall_offset_us();
         config.seed = random_u64()?;
@@ -156,7 +156,7 @@ impl Node {
 
     /// CPU time of each worker's thread since its start.
     pub fn cpu_times(&self) -> Vec<Duration> {
-        self.cpu_clocks.iter().map(|clock| cpu_time(*clock)).collect()
+        self.cpu_clocks.iter().map(|clock| clock::read(*clock)).collect()
     }
 
     /// Hand a command to the workers that it concerns. Never waits for them; nothing after `close`.

@@ -127,6 +127,11 @@ impl Peers {
         let peer = self.rng.random_range(0..PEERS);
         let mut source = peer_at(peer);
         let id = self.transports[peer as usize];
+        if world.directory.transport(id).is_none() && self.rng.random_ratio(1, 50) {
+            world.remove_peer(peer_at(peer)); // its BYE was believed, or it was too fast
+            self.join(world, peer);
+            return;
+        }
         let data = match self.rng.random_range(0..100) {
             0..=34 => self.rtp(world, peer),
             35..=59 => self.rtcp(world, peer),
