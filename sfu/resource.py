@@ -87,7 +87,7 @@ async def read_body(request: web.Request, content_type: str, accept_header: str,
                     )
     except TimeoutError:
         raise Problem(
-            "request-timeout", 408, "Request timeout", f"The body did not come within {BODY_S:.0f} s."
+            "request-timeout", 408, "The body took too long", f"The body did not come within {BODY_S:.0f} s."
         ) from None
     try:
         return body.decode()

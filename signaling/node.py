@@ -37,6 +37,7 @@ from signaling.hls import Hls, NoHls
 from signaling.http.access_log import AccessLogger
 from signaling.http.accounts import AccountRoutes
 from signaling.http.app import Mount, build_app
+from signaling.http.connections import Runner
 from signaling.http.headers import SecurityHeaders
 from signaling.http.health import HealthRoutes, State
 from signaling.http.metrics import MetricsRoutes
@@ -234,7 +235,7 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
         )
         await stack.enter_async_context(_owned(work))
         access_log = logging.getLogger("spillway.access") if settings.access_log else None
-        runner = web.AppRunner(
+        runner = Runner(
             app,
             access_log_class=AccessLogger,
             access_log=access_log,

@@ -92,6 +92,9 @@ CATALOGUE: Mapping[str, ProblemKind] = {
             "Bad delivery directive",
             "`_HLS_msn` and `_HLS_part` are decimal numbers, the second only with the first.",
         ),
+        ProblemKind(
+            "range-not-satisfiable", 416, "Range not satisfiable", "The header Content-Range has the size."
+        ),
         ProblemKind("overdue", 503, "Overdue", "The stream is late. Try again after Retry-After."),
         ProblemKind("edge-only", 403, "For the edge", "Viewers of private streams use `/hls/t/{token}`."),
         ProblemKind(

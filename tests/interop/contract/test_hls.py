@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import io
+from pathlib import Path
 from urllib.parse import urljoin
 
+import aiohttp
 import av
 import pytest
 
-from tests.interop.contract.user import Answer, User, at, call, live
+from tests.interop.contract.test_whip import SDP, offer
+from tests.interop.contract.user import Answer, User, at, call, live, sign_up
+from tests.interop.serve_process import spillway
 
 HLS_S = 120.0
 """A busy machine transcodes slowly."""
@@ -56,7 +60,7 @@ async def test_live_then_replay(ada: User, visibility: str) -> None:
         part = await call(ada.http, "GET", segment, headers={"Range": "bytes=0-9"})
         assert (part.status, part.body) == (206, whole.body[:10])
         beyond = await call(ada.http, "GET", segment, headers={"Range": "bytes=999999999-"})
-        beyond.refused(416)
+        beyond.refused(416, "range-not-satisfiable")
         assert (await ada.see(stream["stream_id"]))["recording"] is True
         await answered(ada, urljoin(manifest_url, "dvr.m3u8"))
         await ada.api("POST", f"{path}/key")
@@ -99,10 +103,16 @@ async def test_live_then_replay(ada: User, visibility: str) -> None:
     (await call(ada.http, "GET", manifest_url)).refused(404, "stream-not-found")
 
 
-async def test_full_means_hls(ada: User) -> None:
-    stream = await ada.stream()
-    async with live(ada, stream):
-        master = await answered(ada, stream["manifest_url"])
-        assert "#EXT-X-STREAM-INF" in master.text
-        playback = (await ada.api("GET", f"/streams/{stream['stream_id']}/playback")).json
-        assert playback["manifest_url"] == stream["manifest_url"]
+async def test_without_a_seat_it_plays_over_hls(http: aiohttp.ClientSession, tmp_path: Path) -> None:
+    async with spillway(tmp_path, "--seats-per-stream", "0") as node:
+        user = await sign_up(http, node.url)
+        stream = await user.stream()
+        async with live(user, stream):
+            playback = (await user.api("GET", f"/streams/{stream['stream_id']}/playback")).json
+            assert (playback["mode"], playback["reason"]) == ("hls", "full")
+            assert playback["manifest_url"] == stream["manifest_url"]
+            sdp = await offer("recvonly")
+            refused = await call(http, "POST", stream["whep_url"], data=sdp, headers=SDP)
+            assert refused.refused(503, "no-seat")["manifest_url"] == stream["manifest_url"]
+            assert int(refused.headers["Retry-After"]) > 0
+            await answered(user, stream["manifest_url"])
