@@ -36,6 +36,9 @@ FRAME_RATE = 30
 GOP_FRAMES = 2 * FRAME_RATE
 VIDEO_BPS = 2_500_000
 AUDIO_BPS = 96_000
+SOUND_AHEAD_BLOCKS = 1.5
+"""The muxer holds a frame back until it has sound that is not older. Blocks last 20 ms and the encoder dates its
+packets 6.5 ms back: one and a half blocks ahead, no frame waits."""
 HANDSHAKE_MS = 4_000
 """ICE and DTLS take under 100 ms on one machine and under 1 s on a bad line; after 4 s the node is gone."""
 
@@ -97,6 +100,9 @@ def _connect(whip_url: str, stream_key: str, folder: Path) -> OutputContainer:
             "handshake_timeout": str(HANDSHAKE_MS),
             # The answer of a server is passive; FFmpeg's default is passive too.
             "whip_flags": "dtls_active",
+            # Out as soon as two packets wait (1 us apart). By default sound waits for the next frame: it then
+            # comes in bursts, the viewer's jitter buffer for sound grows, and lip sync delays the picture.
+            "max_interleave_delta": "1",
             "strict": "experimental",
         },
     )
@@ -139,15 +145,20 @@ def _pump(container: OutputContainer, video: VideoStream, audio: AudioStream, st
     sound_offset = program_start_ms % 1000 * SAMPLE_RATE // 1000
     blocks = 0
     number = 0
-    while not stop.wait(max(0.0, start + number / FRAME_RATE - time.monotonic())):
-        # The muxer holds a frame back until it has sound that is not older: sound goes ahead.
-        while blocks * BLOCK * FRAME_RATE <= (number + 1) * SAMPLE_RATE:
+
+    while True:
+        frame_at = start + number / FRAME_RATE
+        block_at = start + (blocks - SOUND_AHEAD_BLOCKS) * BLOCK / SAMPLE_RATE
+        if stop.wait(max(0.0, min(frame_at, block_at) - time.monotonic())):
+            return
+        if block_at <= frame_at:
             samples = AudioFrame.from_ndarray(sound.block(sound_offset + blocks * BLOCK), "s16", "stereo")
             samples.sample_rate = SAMPLE_RATE
             samples.pts = blocks * BLOCK
             samples.time_base = Fraction(1, SAMPLE_RATE)
             container.mux(audio.encode(samples))
             blocks += 1
+            continue
         now_ms = time.time_ns() // 1_000_000
         frame = picture.draw(
             program_start_ms + number * 1000 // FRAME_RATE, Pattern(now_ms & 0xFFFF_FFFF, number & 0xFF)
