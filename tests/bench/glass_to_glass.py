@@ -23,6 +23,7 @@ from tests.bench.pattern_pages import (
     pattern_page,
     percentiles,
     progress,
+    until_live,
 )
 from tests.interop.serve_process import spillway
 
@@ -47,6 +48,7 @@ async def measure(publisher: str, codec: str, reader: str, seconds: float) -> di
                     "([url, key, codec]) => publishPattern(url, key, codec)",
                     [stream["whip_url"], stream["stream_key"], codec],
                 )
+                await until_live(node.url, stream["stream_id"])
                 figures = await _watch(viewer, stream["whep_url"], reader, seconds)
                 return figures | {"publisher": "chromium", "codec": codec}
 

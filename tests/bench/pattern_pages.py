@@ -15,7 +15,15 @@ from playwright.async_api import Page
 
 from tests.e2e.chromium import chromium
 
-__all__ = ["create_stream", "demo_whep_url", "latencies", "pattern_page", "percentiles", "progress"]
+__all__ = [
+    "create_stream",
+    "demo_whep_url",
+    "latencies",
+    "pattern_page",
+    "percentiles",
+    "progress",
+    "until_live",
+]
 
 SCRIPTS = Path(__file__).parents[1] / "e2e" / "js"
 
@@ -60,6 +68,16 @@ async def demo_whep_url(node_url: str) -> str:
             if streams:
                 return f"{node_url}/whep/{streams[0]['stream_id']}"
             await asyncio.sleep(0.2)
+
+
+async def until_live(node_url: str, stream_id: str) -> None:
+    """Waits until the stream's first media has come."""
+    async with aiohttp.ClientSession() as http, asyncio.timeout(10):
+        while True:
+            async with http.get(f"{node_url}/api/v1/streams/{stream_id}") as answer:
+                if (await answer.json())["status"] == "live":
+                    return
+            await asyncio.sleep(0.1)
 
 
 async def latencies(page: Page, since_ms: float = 0.0, viewer: int = 0) -> tuple[list[int], int]:
