@@ -1,13 +1,12 @@
 """What a mix costs: CPU seconds per second of program, split into its parts; microseconds on a GPU.
 
-``python -m mixer.bench --hosts 9 --size 1920x1080`` prints progress on stderr and one JSON object as
+``spillway bench mixer --hosts 9 --size 1920x1080`` prints progress on stderr and one JSON object as
 the last line of stdout. Needs neither the engine nor a network.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -34,7 +33,7 @@ from mixer.video import VideoInput, choose_encoding
 from sfu.media import Codec, RtpPacket, TapBatch
 from sfu.packetize import H264Packetizer, OpusPacketizer
 
-__all__ = ["main", "run"]
+__all__ = ["add_arguments", "measure", "run"]
 
 LAYERS = {"h": (1280, 720, 1_500_000), "m": (640, 360, 500_000), "l": (320, 180, 150_000)}
 """A browser's three encodings of 720p30: width, height, bits per second."""
@@ -105,7 +104,7 @@ def _psnr(a: Picture, b: Picture) -> float:
     return float(10 * np.log10(255**2 * sum(p.size for p, _ in planes) / max(error, 1e-9)))
 
 
-def run(
+def measure(
     hosts: int = 9,
     size: tuple[int, int] = (1920, 1080),
     *,
@@ -213,18 +212,20 @@ def _last_decoded(units: list[EncodedPicture]) -> Picture:
     return picture_of(frames[-1])
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Command line of ``python -m mixer.bench``."""
-    parser = argparse.ArgumentParser(prog="mixer.bench", description=__doc__)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Flags of ``spillway bench mixer``."""
     parser.add_argument("--hosts", type=int, default=9)
     parser.add_argument("--size", default="1920x1080")
     parser.add_argument("--fps", type=int, default=30, choices=(30, 60))
     parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--preset", default="superfast")
     parser.add_argument("--no-gpu", action="store_true")
-    options = parser.parse_args(arguments)
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    """What ``measure`` returns, for these flags."""
     width, _, height = options.size.partition("x")
-    result = run(
+    return measure(
         options.hosts,
         (int(width), int(height)),
         fps=options.fps,
@@ -232,8 +233,3 @@ def main(arguments: list[str] | None = None) -> None:
         preset=options.preset,
         gpu=not options.no_gpu,
     )
-    print(json.dumps(result))
-
-
-if __name__ == "__main__":
-    main()

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import mixer
-from mixer.bench import run
+from mixer.bench import measure
 from mixer.layout import LayoutSpec
 from mixer.messages import SetHost
 from mixer.stage import Stage
@@ -34,7 +34,7 @@ def test_imports_point_one_way() -> None:
 
 def test_the_benchmark_has_the_keys_of_the_contract() -> None:
     quietly = {"gpu": False, "progress": lambda _: None}
-    result = run(2, (320, 180), seconds=1, preset="ultrafast", bitrate_bps=300_000, **quietly)
+    result = measure(2, (320, 180), seconds=1, preset="ultrafast", bitrate_bps=300_000, **quietly)
     assert {"cpu_s_per_s", "decode", "composite", "encode", "sound"} <= set(result)
     parts = sum(result[part] for part in ("decode", "composite", "encode", "sound"))
     assert abs(parts - result["cpu_s_per_s"]) < 0.01
