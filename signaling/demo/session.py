@@ -37,8 +37,8 @@ GOP_FRAMES = 2 * FRAME_RATE
 VIDEO_BPS = 2_500_000
 AUDIO_BPS = 96_000
 SOUND_AHEAD_BLOCKS = 1.5
-"""The muxer holds a frame back until it has sound that is not older. Blocks last 20 ms and the encoder dates its
-packets 6.5 ms back: one and a half blocks ahead, no frame waits."""
+"""The muxer holds a frame back until it has sound that is not older. Blocks last 20 ms and the encoder
+dates its packets 6.5 ms back: one and a half blocks ahead, no frame waits."""
 HANDSHAKE_MS = 4_000
 """ICE and DTLS take under 100 ms on one machine and under 1 s on a bad line; after 4 s the node is gone."""
 
