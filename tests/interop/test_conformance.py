@@ -8,14 +8,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
-import pytest
 from aiohttp import web
 
 from tests.conformance.check import report
 from tests.conformance.suite import Target, run_suite
 from tests.interop.serve_process import spillway
-
-pytest.importorskip("sfu._engine")
 
 ICE_SERVERS = (
     '[{"urls": ["stun:stun.example"]},'

@@ -8,11 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import pytest
 
 from tests.interop.serve_process import Process, spillway
-
-pytest.importorskip("sfu._engine")
 
 
 async def live_stream(node: Process, session: aiohttp.ClientSession) -> dict[str, Any]:

@@ -17,8 +17,6 @@ from tests.conformance.suite import Target, run_suite
 from tests.interop.namespaces import WHY_NOT, inside, ip, namespace, run_in
 from tests.interop.serve_process import spillway
 
-pytest.importorskip("sfu._engine")
-
 MEDIA = "*/*media-*"
 """Checks of the conformance suite that need a whole media path."""
 

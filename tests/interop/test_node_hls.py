@@ -19,8 +19,6 @@ import pytest
 
 from tests.interop.serve_process import Process, spillway
 
-pytest.importorskip("sfu._engine")
-
 LIVE_S = 40.0
 
 

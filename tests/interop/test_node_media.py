@@ -17,8 +17,6 @@ from tests.interop.aiortc_peer import Publisher, Viewer
 from tests.interop.serve_process import Process, spillway
 from tests.unit.sfu.offers import offer
 
-pytest.importorskip("sfu._engine")
-
 SDP = {"Content-Type": "application/sdp"}
 
 

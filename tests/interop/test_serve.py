@@ -106,7 +106,6 @@ async def test_what_can_not_start_says_so_in_one_line(tmp_path: Path) -> None:
 
 
 async def test_an_unreachable_database_says_so_in_one_line(tmp_path: Path) -> None:
-    pytest.importorskip("asyncpg")
     url = "postgresql://spillway:hunter2@127.0.0.1:1/spillway"
     line = await refused(
         "serve", *CONTROL, "--http-port", "0", "--data-dir", str(tmp_path), "--database-url", url

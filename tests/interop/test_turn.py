@@ -24,7 +24,6 @@ from tests.conformance.suite import wait_until_live
 from tests.interop.serve_process import spillway
 from tests.interop.turn_server import installed, turn_server
 
-pytest.importorskip("sfu._engine")
 pytestmark = pytest.mark.skipif(not installed(), reason="coturn (Debian: coturn) is not installed")
 
 LINK = re.compile(r'<([^>]+)>; rel="ice-server"; username="([^"]+)"; credential="([^"]+)"')

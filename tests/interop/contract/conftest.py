@@ -9,8 +9,6 @@ import pytest_asyncio
 from tests.interop.contract.user import User, sign_up
 from tests.interop.serve_process import spillway
 
-pytest.importorskip("sfu._engine")
-
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def node_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:

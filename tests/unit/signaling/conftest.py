@@ -56,7 +56,6 @@ async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
     """An empty, migrated database of each kind."""
     url = None
     if request.param == "postgresql":
-        pytest.importorskip("asyncpg")
         url = request.getfixturevalue("postgres")
     engine = await open_database(url, tmp_path)
     yield engine

@@ -82,7 +82,6 @@ async def test_overloaded(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_trying_keys_gets_slow(tmp_path: Path, clock: ManualClock) -> None:
-    pytest.importorskip("sfu._engine")
     settings = node_settings(tmp_path, roles=["all"], rtc_port=0, advertise_ip=["127.0.0.1"])
     async with open_node(settings, clock) as node, aiohttp.ClientSession() as session:
         api = Api(node, session)
@@ -106,7 +105,6 @@ async def test_trying_keys_gets_slow(tmp_path: Path, clock: ManualClock) -> None
 
 
 async def test_what_whip_refuses_comes_as_problems(tmp_path: Path, clock: ManualClock) -> None:
-    pytest.importorskip("sfu._engine")
     settings = node_settings(tmp_path, roles=["all"], rtc_port=0, advertise_ip=["127.0.0.1"])
     async with open_node(settings, clock) as node, aiohttp.ClientSession() as session:
         api = Api(node, session)

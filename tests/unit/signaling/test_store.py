@@ -305,14 +305,12 @@ async def test_a_second_start_finds_everything_again(
     ],
 )
 async def test_an_unreachable_database_says_where_and_keeps_the_password(url: str, tmp_path: Path) -> None:
-    pytest.importorskip("asyncpg")
     with pytest.raises(StoreUnreachable, match="can't open PostgreSQL at ") as caught:
         await open_database(url, tmp_path)
     assert "secret-password" not in str(caught.value)
 
 
 async def test_a_database_that_is_not_there_is_unreachable(postgres: str, tmp_path: Path) -> None:
-    pytest.importorskip("asyncpg")
     with pytest.raises(StoreUnreachable, match='database "nothing" does not exist'):
         await open_database(postgres.replace("/postgres", "/nothing"), tmp_path)
 
