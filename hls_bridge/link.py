@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hmac
 from collections.abc import Callable, Collection
 
 from hls_bridge.origin import Origin
@@ -11,6 +12,9 @@ from hls_bridge.part import Event
 from hls_bridge.wire import BadFrame, decode_event, encode_event, read_frame, write_frame
 
 __all__ = ["DirectSink", "LinkServer", "SocketSink"]
+
+HELLO_S = 10.0
+"""A worker says who it is at once; this one waits for a machine that is very busy."""
 
 
 class DirectSink:
@@ -111,11 +115,15 @@ class LinkServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         stream_id: str | None = None
         try:
-            hello = await read_frame(reader)
+            async with asyncio.timeout(HELLO_S):
+                hello = await read_frame(reader)
             if hello is None or hello[0].get("type") != "hello":
                 return
             name, secret = hello[0].get("stream_id"), hello[0].get("secret")
-            if not isinstance(name, str) or secret is None or self._secrets.get(name) != secret:
+            if not isinstance(name, str) or not isinstance(secret, str):
+                return
+            expected = self._secrets.get(name)
+            if expected is None or not hmac.compare_digest(expected.encode(), secret.encode()):
                 return
             stream_id = name
             if (old := self._writers.get(stream_id)) is not None:
@@ -125,7 +133,7 @@ class LinkServer:
                 if self._writers.get(stream_id) is not writer:
                     return
                 self._origin.handle_event(stream_id, decode_event(*frame))
-        except (BadFrame, LookupError):
+        except (BadFrame, LookupError, TimeoutError):
             return
         finally:
             writer.close()
