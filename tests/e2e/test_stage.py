@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -18,7 +19,14 @@ from mixer.layout import Host, LayoutSpec, arrange
 from tests.e2e.studio import Studio
 from tests.interop.serve_process import Process
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+CORES = 4
+"""Four pages that encode, decode and make sound, and the mixer. On two cores Chromium's sound threads,
+which have real-time priority where the tests run as root, can starve everything else for minutes."""
+
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.skipif((os.cpu_count() or 1) < CORES, reason=f"four pages and a mixer want {CORES} cores"),
+]
 
 JS = Path(__file__).parent / "js"
 CAMERA = (JS / "stage.js").read_text()
