@@ -14,6 +14,8 @@ use proto::{Config, Limits, Outbound, Time};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
+use crate::memory;
+
 /// What the network does to datagrams, the same in both directions.
 #[derive(Debug, Clone, Copy)]
 pub struct Network {
@@ -164,6 +166,14 @@ impl World {
             self.queue.push(Reverse((at, self.serial)));
             self.happenings.insert(self.serial, make(data.clone()));
         }
+    }
+
+    /// What the engine alone has allocated, bytes: what its end gives back.
+    pub fn into_engine_bytes(self) -> i64 {
+        let World { workers, router, directory, .. } = self;
+        let before = memory::live();
+        drop((workers, router, directory));
+        before - memory::live()
     }
 
     pub fn run(&mut self, how_long: Duration) {
