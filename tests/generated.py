@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache
@@ -31,6 +33,18 @@ _ENCODERS = {
     "VP9": ("libvpx-vp9", {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"}),
     "AV1": ("libsvtav1", {"preset": "12"}),
 }
+
+
+@contextmanager
+def ordinary_priority() -> Iterator[None]:
+    """Gives the calling thread its scheduling policy back: as root SVT-AV1 makes the thread that opens an
+    encoder, and with it every process begun from there, real-time at the highest priority
+    (svt_create_thread in its svt_threads.c), and two busy ones of those stop a machine of two cores."""
+    policy, param = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, param)
 
 
 def draw(index: int, width: int, height: int) -> av.VideoFrame:
@@ -65,11 +79,12 @@ def video_clip(
             options |= {"g": str(gop), "keyint_min": str(gop)}
     context.options = options
     packets = []
-    for index in range(gop * gops):
-        frame = draw(index, width, height)
-        frame.pts, frame.time_base = index, Fraction(1, fps)
-        packets += context.encode(frame)
-    packets += context.encode(None)
+    with ordinary_priority():
+        for index in range(gop * gops):
+            frame = draw(index, width, height)
+            frame.pts, frame.time_base = index, Fraction(1, fps)
+            packets += context.encode(frame)
+        packets += context.encode(None)
     return tuple((bytes(p), p.is_keyframe) for p in packets)
 
 

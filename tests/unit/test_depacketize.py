@@ -14,6 +14,7 @@ from sfu.depacketize.h264 import parse_sps, split_annex_b
 from sfu.depacketize.reorder import ReorderBuffer
 from sfu.depacketize.unwrap import Unwrapper
 from sfu.media import Codec, RtpPacket
+from tests.generated import ordinary_priority
 from tests.packetize import av1_payloads, h264_payloads, rtp, vp8_payloads, vp9_payloads
 
 CODECS = {
@@ -34,12 +35,13 @@ def encode(name: str, frames: int = 40, width: int = 322, height: int = 182) -> 
     rng = np.random.default_rng(1)
     noise = rng.integers(0, 255, (height, width + frames * 4, 3), dtype=np.uint8)
     packets = []
-    for index in range(frames):
-        picture = np.ascontiguousarray(noise[:, index * 4 : index * 4 + width])
-        frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p")
-        frame.pts, frame.time_base = index, Fraction(1, 30)
-        packets += ctx.encode(frame)
-    packets += ctx.encode(None)
+    with ordinary_priority():
+        for index in range(frames):
+            picture = np.ascontiguousarray(noise[:, index * 4 : index * 4 + width])
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p")
+            frame.pts, frame.time_base = index, Fraction(1, 30)
+            packets += ctx.encode(frame)
+        packets += ctx.encode(None)
     return [bytes(p) for p in packets]
 
 
