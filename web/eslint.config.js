@@ -12,6 +12,7 @@ export default tseslint.config(
     rules: {
       // `onClick={() => player.mute()}` reads better than a block around one call.
       "@typescript-eslint/no-confusing-void-expression": ["error", { ignoreArrowShorthand: true }],
+      "@typescript-eslint/no-unused-vars": ["error", { ignoreRestSiblings: true }],
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
       "no-console": "error",
     },

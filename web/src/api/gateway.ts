@@ -87,7 +87,7 @@ export class Gateway {
 
   /** One acknowledged event; rejects with ProblemError, or Error when no answer came. */
   async request<Answer>(event: string, payload?: object): Promise<Answer> {
-    const socket: Socket = this.socket as unknown as Socket;
+    const socket: Socket = this.socket;
     const parts = payload === undefined ? [] : [payload];
     const answer = (await socket.timeout(REQUEST_TIMEOUT_MS).emitWithAck(event, ...parts)) as
       | ({ ok: true } & Answer)
