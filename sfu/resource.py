@@ -18,7 +18,6 @@ from sfu.stage import StageFull
 
 __all__ = [
     "bad_sdp",
-    "bearer",
     "bind_resource",
     "created",
     "find_session",
@@ -58,12 +57,6 @@ def open_to_all(handler: Handler) -> Handler:
         return response
 
     return handle
-
-
-def bearer(request: web.Request) -> str | None:
-    """The token of ``Authorization: Bearer`` (RFC 6750 section 2.1), None without one."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return token.strip() or None if scheme.lower() == "bearer" else None
 
 
 async def read_body(request: web.Request, content_type: str, accept_header: str, limit: int = MAX_SDP) -> str:

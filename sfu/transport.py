@@ -70,8 +70,8 @@ class Transport:
     ``on_connected()`` is called once, when the handshake is over (or, at the latest, when the peer's
     SRTP authenticated for the first time).
     ``on_closed(reason)`` is called once, whoever closed it: the engine's reasons (``consent``,
-    ``never-reached``, ``bye``, ``too-fast``), ``dtls`` for a failed handshake, or what ``close()`` was
-    given.
+    ``never-reached``, ``too-fast``), ``bye`` for the peer's DTLS close_notify, ``dtls`` for a failed
+    handshake, or what ``close()`` was given.
     """
 
     def __init__(
@@ -94,6 +94,7 @@ class Transport:
         self.cname = cname
         self.remote = agreement.offer.ice
         self.local = new_credentials()
+        self.fingerprint = identity.fingerprint
         # RFC 5763 section 5: who offers actpass or active is the client; FFmpeg offers passive
         self.setup: Literal["active", "passive"] = (
             "active" if agreement.offer.setup == "passive" else "passive"

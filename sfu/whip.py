@@ -7,13 +7,13 @@ from functools import partial
 
 from aiohttp import web
 
+from sfu.bearer import bearer
 from sfu.node import Sfu
 from sfu.problem import Problem
 from sfu.program import Slot
 from sfu.publisher import Publisher, PublishGrant, publish
 from sfu.resource import (
     bad_sdp,
-    bearer,
     bind_resource,
     created,
     no_common_codec,

@@ -33,6 +33,7 @@ from signaling.errors import StartError
 from signaling.gateway.gateway import Gateway
 from signaling.gateway.stage import StageEvents
 from signaling.gateway.streams import StreamEvents
+from signaling.gateway.transport import SocketLimits
 from signaling.hls import Hls, NoHls
 from signaling.http.access_log import AccessLogger
 from signaling.http.accounts import AccountRoutes
@@ -108,7 +109,16 @@ class Node:
         self.hls: Hls = NoHls()
         self.passes = Passes(self.identity, self.playback_tokens, clock)
         self.metrics = Metrics(lambda: self.media.counters())
-        self.gateway = Gateway(self.identity, self.origins, self.metrics, clock, limits=settings.rate_limits)
+        self.gateway = Gateway(
+            self.identity,
+            self.origins,
+            self.metrics,
+            clock,
+            limits=settings.rate_limits,
+            sockets=SocketLimits(
+                settings.sockets_per_address if settings.rate_limits else None, settings.sockets_per_node
+            ),
+        )
         self.app = web.Application()
 
     def mixer_noticed(self, stream_id: str, trouble: Problem) -> None:
@@ -165,7 +175,7 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
         stages = None
         features: list[object] = []
         if settings.runs("engine"):
-            sfu = await stack.enter_async_context(_engine(settings))
+            sfu = await stack.enter_async_context(_engine(settings, clock))
             stages = Stages(sfu, node.invites, clock)
             if settings.runs("mixer"):
                 Mixers(sfu, _mixer_arguments(), node.mixer_noticed)
@@ -211,6 +221,7 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
                     stages=stages,
                     invites=node.invites,
                     identity=node.identity,
+                    passes=node.passes,
                     listeners=listeners,
                     limits=node.limits,
                     clock=clock,
@@ -218,10 +229,10 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
             )
         if settings.runs("gateway"):
             seats = SeatCalls(node.live, node.media, clock)
-            events = StreamEvents(node.gateway, node.identity, views, node.passes, seats, listeners)
+            events = StreamEvents(node.gateway, node.identity, views, node.passes, seats, listeners, clock)
             node.live.listen(seats)
             node.live.listen(events)
-            work += [seats.run(), events.run()]
+            work += [seats.run(), events.run(), events.run_judgement()]
             if stages is not None:
                 work.append(StageEvents(node.gateway, node.identity, stages).run())
             mounts.append(Mount(node.gateway.routes()))
@@ -291,9 +302,9 @@ async def _database(settings: Settings) -> AsyncEngine:
 
 
 @contextlib.asynccontextmanager
-async def _engine(settings: Settings) -> AsyncIterator[Sfu]:
+async def _engine(settings: Settings, clock: Clock) -> AsyncIterator[Sfu]:
     """Raises StartError."""
-    sfu = Sfu(sfu_config(settings))
+    sfu = Sfu(sfu_config(settings), now=clock.now)
     try:
         await sfu.__aenter__()
     except ImportError as error:
