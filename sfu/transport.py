@@ -131,6 +131,10 @@ class Transport:
             self._handshake = self._tasks.spawn(self._shake_hands(), f"dtls {self.transport_id}")
 
     def handle_dtls(self, data: bytes) -> None:
+        if self._dtls.released:
+            if self._dtls.closes(data):
+                self.handle_closed("bye")
+            return
         self._link.handle_datagram(data)
         self.handle_reached()
 
@@ -205,7 +209,7 @@ class Transport:
             await self.data.start()
 
     def _dtls_changed(self) -> None:
-        # close_notify of the peer (RFC 5246 section 7.2.1); after release() consent tells
+        # close_notify of the peer (RFC 5246 section 7.2.1); after release() handle_dtls() sees it
         if self._dtls.state == "closed" and not self.closed and not self._dtls.released:
             self.handle_closed("bye")
 
