@@ -52,7 +52,7 @@ from signaling.http.streams import StreamRoutes
 from signaling.http.viewing import ViewingRoutes
 from signaling.installation import Installation
 from signaling.links import Listeners
-from signaling.listening import listen, local_url, tls_context
+from signaling.listening import listen, local_url, port_refused, tls_context
 from signaling.live import LiveStreams
 from signaling.media import Media, NoMedia
 from signaling.metrics import Metrics
@@ -310,8 +310,7 @@ async def _engine(settings: Settings, clock: Clock) -> AsyncIterator[Sfu]:
     except ImportError as error:
         raise StartError(f"roles: the engine can't be loaded ({error}); `make setup` builds it") from None
     except OSError as error:
-        detail = f"UDP port {settings.rtc_port} on {settings.host}: {error.strerror or error}"
-        raise StartError(f"rtc_port: {detail}") from None
+        raise port_refused("rtc_port", settings.host, settings.rtc_port, error) from None
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_exit(sfu.__aexit__)
         yield sfu
