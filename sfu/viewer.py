@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sfu.claim import Claim
 from sfu.media import Kind
-from sfu.pending import Place
 from sfu.sdp.answer import subscribe_answer
 from sfu.sdp.codecs import NoCommonCodec
 from sfu.sdp.negotiation import AcceptedMedia, Agreement, Sender, accept_viewer
@@ -54,7 +54,7 @@ class Viewer(Session):
     """A WHEP session: subscriptions to the Program's aliases, the seat it holds, and until it is connected
     its place among those of its address."""
 
-    def __init__(self, sfu: Sfu, stream: Stream, agreement: Agreement, seat: Seat, place: Place) -> None:
+    def __init__(self, sfu: Sfu, stream: Stream, agreement: Agreement, seat: Seat, place: Claim) -> None:
         super().__init__(sfu, stream, agreement)
         self._seat = seat
         self._place = place

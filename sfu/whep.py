@@ -13,17 +13,14 @@ from sfu.node import Sfu
 from sfu.pending import TooManyPending
 from sfu.problem import Problem
 from sfu.resource import (
-    bad_sdp,
+    as_problems,
     bind_resource,
     created,
     find_session,
-    no_common_codec,
     no_content,
     read_body,
     session_routes,
 )
-from sfu.sdp.codecs import NoCommonCodec
-from sfu.sdp.offer import SdpError
 from sfu.seats import NoSeat
 from sfu.viewer import StreamNotLive, UnknownEncoding, Viewer, watch
 
@@ -65,7 +62,8 @@ def whep_routes(
         offer = await read_body(request, "application/sdp", "Accept-Post")
         grant = await admit(request.match_info["stream_id"], bearer(request))
         try:
-            session = await watch(sfu, grant.stream_id, offer, client(request), grant.seats)
+            with as_problems(manifest_url=grant.manifest_url):
+                session = await watch(sfu, grant.stream_id, offer, client(request), grant.seats)
         except StreamNotLive:
             raise Problem(
                 "stream-not-live",
@@ -93,12 +91,6 @@ def whep_routes(
                 headers={"Retry-After": str(RETRY_AFTER_S)},
                 manifest_url=grant.manifest_url,
             ) from None
-        except NoCommonCodec as error:
-            problem = no_common_codec(error)
-            problem.members["manifest_url"] = grant.manifest_url
-            raise problem from error
-        except SdpError as error:
-            raise bad_sdp(error) from error
         location = f"/whep/sessions/{session.session_id}"
         return created(session, session.answer(), location, sfu.config.ice_servers)
 

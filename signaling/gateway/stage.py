@@ -8,9 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import StringConstraints
 
-from sfu.resource import bad_sdp, no_common_codec
-from sfu.sdp.codecs import NoCommonCodec
-from sfu.sdp.offer import SdpError
+from sfu.resource import as_problems
 from signaling.auth.identity import Identity
 from signaling.gateway.client import Client
 from signaling.gateway.gateway import Gateway
@@ -116,12 +114,8 @@ class StageEvents:
 
     async def _publish(self, client: Client, request: PublishRequest) -> Mapping[str, object]:
         entry = self._entry(client)
-        try:
+        with as_problems():
             return {"sdp": await entry.host.publish(request.sdp, request.sources)}
-        except SdpError as error:
-            raise bad_sdp(error) from error
-        except NoCommonCodec as error:
-            raise no_common_codec(error) from error
 
     async def _unpublish(self, client: Client, _: None) -> Mapping[str, object]:
         await self._entry(client).host.unpublish()
@@ -129,12 +123,8 @@ class StageEvents:
 
     async def _subscribe(self, client: Client, request: SubscribeRequest) -> Mapping[str, object]:
         entry = self._entry(client)
-        try:
+        with as_problems():
             sdp, received = await entry.host.subscribe(request.sdp)
-        except SdpError as error:
-            raise bad_sdp(error) from error
-        except NoCommonCodec as error:
-            raise no_common_codec(error) from error
         return {"sdp": sdp, "tracks": describe(received)}
 
     async def _leave(self, client: Client, _: None) -> Mapping[str, object]:

@@ -18,6 +18,7 @@ import socketio
 from aiohttp import WSCloseCode, web
 from engineio.async_drivers import aiohttp as driver
 
+from sfu.claim import Claim
 from signaling.problems import problem, too_many_connections
 
 __all__ = ["LARGEST_MESSAGE", "SocketLimits", "SocketServer"]
@@ -121,15 +122,13 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
             raise problem("overloaded", "The node has no room for another connection.", {"Retry-After": "5"})
         if self._limits.per_address is not None and self._open[address] >= self._limits.per_address:
             raise too_many_connections(self._limits.per_address)
-        self._open[address] += 1
+        claim = Claim(self._open, address)
         request[_DEADLINE] = asyncio.get_running_loop().call_later(GREETING_S, _cut, request)
         try:
             response: web.StreamResponse = await self.eio.handle_request(request)
         finally:
             self.welcome(request)
-            self._open[address] -= 1
-            if not self._open[address]:
-                del self._open[address]
+            claim.release()
         return response
 
     def welcome(self, request: web.Request) -> None:

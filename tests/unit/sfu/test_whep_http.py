@@ -6,9 +6,10 @@ from collections import deque
 
 import pytest
 
+from sfu.claim import Claim
 from sfu.config import SfuConfig
 from sfu.events import StreamEnded, ViewersChanged
-from sfu.pending import Pending, Place, TooManyPending
+from sfu.pending import Pending, TooManyPending
 from tests.unit.sfu.conftest import Node
 from tests.unit.sfu.offers import offer
 from tests.unit.sfu.waiting import eventually
@@ -96,7 +97,7 @@ async def test_sessions_before_media_are_bounded_per_address(node: Node) -> None
 def test_a_thousand_who_connect_may_come_from_one_address() -> None:
     """200 a second, each 2 s before media."""
     pending = Pending(SfuConfig().pending_per_address)
-    waiting: deque[Place] = deque()
+    waiting: deque[Claim] = deque()
     for _ in range(1000):
         waiting.append(pending.enter("192.0.2.1"))
         if len(waiting) > 400:
