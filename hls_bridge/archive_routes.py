@@ -13,7 +13,8 @@ from hls_bridge.program_clock import date_time
 from hls_bridge.recorder import Recorder
 from hls_bridge.recording import Recording
 from hls_bridge.recording_file import plan_file
-from hls_bridge.responses import CORS, bearer, media, parse_range, playlist, problem, unsatisfiable
+from hls_bridge.responses import CORS, media, parse_range, playlist, problem, unsatisfiable
+from sfu.bearer import bearer
 
 __all__ = ["archive_routes", "recording_entry"]
 

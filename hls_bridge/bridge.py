@@ -7,14 +7,14 @@ import contextlib
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from hls_bridge.part import Event
 from hls_bridge.program import Program, ProgramSettings
-from sfu.media import Participant, ParticipantClosed, Source, Tap, TapBatch
+from sfu.media import Participant, ParticipantClosed, Source, Tap
 
-__all__ = ["BridgeConfig", "Sink", "main", "now_us", "on_time_line"]
+__all__ = ["BridgeConfig", "Sink", "main", "now_us"]
 
 TICK_S = 0.02
 KEYFRAME_INTERVAL_S = 1.0
@@ -43,30 +43,17 @@ def now_us() -> int:
     return time.monotonic_ns() // 1000
 
 
-def on_time_line(batch: TapBatch, offset_us: int) -> TapBatch:
-    """The batch with its arrivals moved by ``offset_us``."""
-    report = batch.report
-    return replace(
-        batch,
-        packets=[replace(packet, arrival_us=packet.arrival_us + offset_us) for packet in batch.packets],
-        report=report and replace(report, arrival_us=report.arrival_us + offset_us),
-    )
-
-
 async def main(
     participant: Participant,
     sources: Sequence[Source],
     config: BridgeConfig,
     sink: Sink,
-    *,
-    clock_offset_us: int = 0,
 ) -> None:
     """Run until every source has ended, or the participant or the sink is lost.
 
-    ``sources``: the Program's video and audio, or one of them. ``clock_offset_us``: CLOCK_MONOTONIC minus
-    the clock of `RtpPacket.arrival_us`, which begins with the engine: a worker that is started anew goes on
-    along the same line. The media pipeline has a thread of its own
-    (and one per rung); the loop only carries batches and events. Ends the epoch in any case.
+    ``sources``: the Program's video and audio, or one of them; their packets' ``arrival_us`` is of the same
+    clock as `now_us`. The media pipeline has a thread of its own (and one per rung); the loop only carries
+    batches and events. Ends the epoch in any case.
     """
     loop = asyncio.get_running_loop()
     events: asyncio.Queue[Event | None] = asyncio.Queue()
@@ -80,8 +67,7 @@ async def main(
         async def read(source: Source, tap: Tap) -> None:
             asked = -KEYFRAME_INTERVAL_S
             async for batch in tap:
-                shifted = on_time_line(batch, clock_offset_us)
-                await loop.run_in_executor(pipeline, program.push, source.kind, shifted, now_us())
+                await loop.run_in_executor(pipeline, program.push, source.kind, batch, now_us())
                 now = now_us() / 1e6
                 due = source.kind == "video" and now - asked >= KEYFRAME_INTERVAL_S
                 if due and program.take_keyframe_request():

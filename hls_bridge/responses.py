@@ -13,7 +13,6 @@ from hls_bridge.live import Rendered
 __all__ = [
     "CORS",
     "IMMUTABLE",
-    "bearer",
     "media",
     "parse_range",
     "playlist",
@@ -29,12 +28,6 @@ CORS = {
 IMMUTABLE = "public, max-age=86400, immutable"
 PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)$")
-
-
-def bearer(request: web.Request) -> str | None:
-    """The token of ``Authorization: Bearer`` (RFC 6750 section 2.1)."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return token.strip() or None if scheme.lower() == "bearer" else None
 
 
 def playlist(request: web.Request, rendered: Rendered, cache_control: str) -> web.Response:

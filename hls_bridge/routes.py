@@ -12,8 +12,9 @@ from aiohttp import web
 
 from hls_bridge.live import Rendered
 from hls_bridge.origin import Gone, NotFound, Origin, TooFarAhead, clocks
-from hls_bridge.responses import bearer, media, playlist, preflight, problem
+from hls_bridge.responses import media, playlist, preflight, problem
 from hls_bridge.waiting import Overdue
+from sfu.bearer import bearer
 
 __all__ = ["routes"]
 

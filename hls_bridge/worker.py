@@ -23,8 +23,7 @@ async def main(participant: RelayParticipant) -> None:
     sources = [Source(arguments["video"], "video"), Source(arguments["audio"], "audio")]
     sink = await SocketSink.connect(arguments["link"], participant.stream_id, arguments["secret"])
     try:
-        offset_us = bridge.now_us() - participant.now_us()
-        await bridge.main(participant, sources, BridgeConfig(), sink, clock_offset_us=offset_us)
+        await bridge.main(participant, sources, BridgeConfig(), sink)
     finally:
         await sink.close()
     await asyncio.sleep(PARTING_S)

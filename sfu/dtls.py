@@ -23,6 +23,7 @@ from aiortc.rtcdtlstransport import (
 from aiortc.rtcicetransport import RTCIceTransport
 from OpenSSL import SSL
 
+from sfu.dtls_closure import ClosureReader
 from sfu.sdp.offer import Fingerprint
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ class DtlsTransport(RTCDtlsTransport):
         self._srtp_profiles = PROFILES
         self._set_role(role)
         self._on_keys = on_keys
+        self._closure: ClosureReader | None = None
 
     async def handshake(self, fingerprints: Sequence[Fingerprint]) -> None:
         """Run the handshake to its end; raises DtlsError."""
@@ -101,9 +103,16 @@ class DtlsTransport(RTCDtlsTransport):
         return self._ssl is None and self._state is not State.NEW
 
     async def release(self) -> None:
-        """Drop the SSL object (82 KB become 9): the peer has the keys and there is no data channel."""
+        """Drop the SSL object (82 KB become 9): the peer has the keys and there is no data channel. What
+        is left of it tells when the peer closes."""
+        if self._ssl is not None:
+            self._closure = ClosureReader.of(self._ssl, server=self._role == "server")
         self._ssl = None
         await self._end_pump()
+
+    def closes(self, datagram: bytes) -> bool:
+        """Whether the datagram ends the association, which is released."""
+        return self._closure is not None and self._closure.closes(datagram)
 
     async def close(self) -> None:
         """Say close_notify where that is still possible, and end."""

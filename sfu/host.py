@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from sfu.media import Kind
 from sfu.sdp.answer import publish_answer, subscribe_answer
@@ -69,6 +69,9 @@ class _HostSession(Session):
     @property
     def known_extensions(self) -> frozenset[str]:
         return self._extensions
+
+
+S = TypeVar("S", bound=_HostSession)
 
 
 class HostPublisher(_HostSession):
@@ -273,13 +276,7 @@ class StageHost:
     async def publish(self, sdp: str, sources: Mapping[str, TrackSource] | None = None) -> str:
         """The answer to an offer, the first or a later one. Raises SdpError or NoCommonCodec."""
         agreement = self._agree(sdp, PUBLISHED_PER_KIND, self._publisher, publishes=True)
-        current = self._publisher
-        if current is not None and current.continues(agreement):
-            current.renew(agreement)
-        else:
-            if current is not None:
-                await current.close("replaced")
-            self._publisher = current = HostPublisher(self._sfu, self.participant, agreement)
+        self._publisher = current = await self._settle(self._publisher, agreement, HostPublisher)
         try:
             current.apply(sources or {})
         except ValueError as error:
@@ -296,13 +293,7 @@ class StageHost:
     async def subscribe(self, sdp: str) -> tuple[str, dict[str, ReceivedTrack]]:
         """The answer and what is on which mid. Raises SdpError or NoCommonCodec."""
         agreement = self._agree(sdp, RECEIVED_PER_KIND, self._subscriber, publishes=False)
-        current = self._subscriber
-        if current is not None and current.continues(agreement):
-            current.renew(agreement)
-        else:
-            if current is not None:
-                await current.close("replaced")
-            self._subscriber = current = HostSubscriber(self._sfu, self.participant, agreement)
+        self._subscriber = current = await self._settle(self._subscriber, agreement, HostSubscriber)
         try:
             current.apply()
         except ValueError as error:
@@ -319,6 +310,15 @@ class StageHost:
         if publisher is not None:
             await publisher.close(reason)
         await self.participant.close()
+
+    async def _settle(self, current: S | None, agreement: Agreement, kind: type[S]) -> S:
+        """The session that takes the offer: the current one, or another in its place."""
+        if current is not None and current.continues(agreement):
+            current.renew(agreement)
+            return current
+        if current is not None:
+            await current.close("replaced")
+        return kind(self._sfu, self.participant, agreement)
 
     def _agree(
         self, sdp: str, per_kind: int, current: HostPublisher | HostSubscriber | None, *, publishes: bool

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
 from sfu.addresses import candidate_addresses
 from sfu.config import SfuConfig
-from sfu.dtls import DtlsIdentity
 from sfu.events import StreamEvent
+from sfu.identity import NodeIdentity, utc_now
+from sfu.pending import Pending
 from sfu.sdp.answer import Candidate
 from sfu.seats import Seats
 from sfu.session import Sessions
@@ -59,13 +61,21 @@ class Sfu:
     """An async context manager: sockets and threads exist inside it.
 
     ``listeners`` are called in the event loop with every StreamEvent, in order, and must not block.
+    ``now``: wall clock time, for the dates of certificates.
     """
 
-    def __init__(self, config: SfuConfig | None = None, *, engine: Engine | None = None) -> None:
+    def __init__(
+        self,
+        config: SfuConfig | None = None,
+        *,
+        engine: Engine | None = None,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
         self.config = config or SfuConfig()
         self.listeners: list[Callable[[StreamEvent], None]] = []
-        self.identity = DtlsIdentity.generate()
+        self.identity = NodeIdentity(now)
         self.seats = Seats(self.config.seats_per_stream, self.config.seats_per_node)
+        self.pending = Pending(self.config.pending_per_address)
         self.tasks = TaskOwner()
         self.router = Router(self)
         self.sessions = Sessions()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TypeVar
 
 from aiohttp import web
@@ -17,18 +18,15 @@ from sfu.session import Session, SessionGone, Sessions
 from sfu.stage import StageFull
 
 __all__ = [
-    "bad_sdp",
-    "bearer",
+    "as_problems",
     "bind_resource",
     "created",
     "find_session",
-    "no_common_codec",
     "no_content",
     "open_to_all",
     "options",
     "read_body",
     "session_routes",
-    "stage_full",
 ]
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -60,12 +58,6 @@ def open_to_all(handler: Handler) -> Handler:
     return handle
 
 
-def bearer(request: web.Request) -> str | None:
-    """The token of ``Authorization: Bearer`` (RFC 6750 section 2.1), None without one."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return token.strip() or None if scheme.lower() == "bearer" else None
-
-
 async def read_body(request: web.Request, content_type: str, accept_header: str, limit: int = MAX_SDP) -> str:
     """The body as text; Problem 415, 413 or 400."""
     if request.content_type != content_type:
@@ -95,26 +87,29 @@ async def read_body(request: web.Request, content_type: str, accept_header: str,
         raise Problem("bad-sdp", 400, "Bad SDP", "The body is not UTF-8.") from None
 
 
-def bad_sdp(error: SdpError) -> Problem:
-    return Problem("bad-sdp", 400, "Bad SDP", str(error))
-
-
-def stage_full(error: StageFull) -> Problem:
-    return Problem(
-        "stage-full", 409, "The stage is full", "No host more fits on the stage.", limit=error.limit
-    )
-
-
-def no_common_codec(error: NoCommonCodec) -> Problem:
-    return Problem(
-        "no-common-codec",
-        406,
-        "No common codec",
-        str(error),
-        kind=error.kind,
-        offered=list(error.offered),
-        accepted=list(error.accepted),
-    )
+@contextmanager
+def as_problems(**members: object) -> Iterator[None]:
+    """Turns what negotiation refuses into Problems: ``bad-sdp``, ``stage-full``, and ``no-common-codec``
+    with further ``members``."""
+    try:
+        yield
+    except SdpError as error:
+        raise Problem("bad-sdp", 400, "Bad SDP", str(error)) from error
+    except StageFull as error:
+        raise Problem(
+            "stage-full", 409, "The stage is full", "No host more fits on the stage.", limit=error.limit
+        ) from error
+    except NoCommonCodec as error:
+        raise Problem(
+            "no-common-codec",
+            406,
+            "No common codec",
+            str(error),
+            kind=error.kind,
+            offered=list(error.offered),
+            accepted=list(error.accepted),
+            **members,
+        ) from error
 
 
 def created(session: Session, answer: str, location: str, ice_servers: tuple[IceServer, ...]) -> web.Response:

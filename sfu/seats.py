@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+from sfu.claim import Claim
+
 __all__ = ["NoSeat", "Seat", "Seats"]
 
 
@@ -11,17 +13,8 @@ class NoSeat(LookupError):
     """Every seat of the stream or of the node is taken."""
 
 
-class Seat:
-    """Held from the WHEP POST until the viewer leaves; ``release()`` is idempotent."""
-
-    def __init__(self, seats: Seats, stream_id: str) -> None:
-        self._seats: Seats | None = seats
-        self.stream_id = stream_id
-
-    def release(self) -> None:
-        seats, self._seats = self._seats, None
-        if seats is not None:
-            seats._give_back(self.stream_id)
+class Seat(Claim):
+    """Held from the WHEP POST until the viewer leaves."""
 
 
 class Seats:
@@ -51,10 +44,4 @@ class Seats:
         """Raises NoSeat. ``per_stream`` overrides the node's limit for this stream."""
         if not self.free(stream_id, per_stream):
             raise NoSeat(stream_id)
-        self._taken[stream_id] += 1
-        return Seat(self, stream_id)
-
-    def _give_back(self, stream_id: str) -> None:
-        self._taken[stream_id] -= 1
-        if not self._taken[stream_id]:
-            del self._taken[stream_id]
+        return Seat(self._taken, stream_id)

@@ -47,7 +47,7 @@ class Session:
         self._sdp_version = 0
         self.transport = Transport(
             sfu.engine,
-            sfu.identity,
+            sfu.identity.current(),
             sfu.tasks,
             agreement,
             cname=secrets.token_hex(8),
@@ -88,7 +88,7 @@ class Session:
             session_id=self._sdp_session,
             version=self._sdp_version,
             ice=self.transport.local,
-            fingerprint=self._sfu.identity.fingerprint,
+            fingerprint=self.transport.fingerprint,
             setup=self.transport.setup,
             candidates=self._sfu.candidates,
         )

@@ -70,8 +70,8 @@ class Transport:
     ``on_connected()`` is called once, when the handshake is over (or, at the latest, when the peer's
     SRTP authenticated for the first time).
     ``on_closed(reason)`` is called once, whoever closed it: the engine's reasons (``consent``,
-    ``never-reached``, ``bye``, ``too-fast``), ``dtls`` for a failed handshake, or what ``close()`` was
-    given.
+    ``never-reached``, ``too-fast``), ``bye`` for the peer's DTLS close_notify, ``dtls`` for a failed
+    handshake, or what ``close()`` was given.
     """
 
     def __init__(
@@ -94,6 +94,7 @@ class Transport:
         self.cname = cname
         self.remote = agreement.offer.ice
         self.local = new_credentials()
+        self.fingerprint = identity.fingerprint
         # RFC 5763 section 5: who offers actpass or active is the client; FFmpeg offers passive
         self.setup: Literal["active", "passive"] = (
             "active" if agreement.offer.setup == "passive" else "passive"
@@ -130,6 +131,10 @@ class Transport:
             self._handshake = self._tasks.spawn(self._shake_hands(), f"dtls {self.transport_id}")
 
     def handle_dtls(self, data: bytes) -> None:
+        if self._dtls.released:
+            if self._dtls.closes(data):
+                self.handle_closed("bye")
+            return
         self._link.handle_datagram(data)
         self.handle_reached()
 
@@ -204,7 +209,7 @@ class Transport:
             await self.data.start()
 
     def _dtls_changed(self) -> None:
-        # close_notify of the peer (RFC 5246 section 7.2.1); after release() consent tells
+        # close_notify of the peer (RFC 5246 section 7.2.1); after release() handle_dtls() sees it
         if self._dtls.state == "closed" and not self.closed and not self._dtls.released:
             self.handle_closed("bye")
 

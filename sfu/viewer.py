@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sfu.claim import Claim
 from sfu.media import Kind
 from sfu.sdp.answer import subscribe_answer
 from sfu.sdp.codecs import NoCommonCodec
@@ -49,11 +51,13 @@ class Subscription:
 
 
 class Viewer(Session):
-    """A WHEP session: subscriptions to the Program's aliases, and the seat it holds."""
+    """A WHEP session: subscriptions to the Program's aliases, the seat it holds, and until it is connected
+    its place among those of its address."""
 
-    def __init__(self, sfu: Sfu, stream: Stream, agreement: Agreement, seat: Seat) -> None:
+    def __init__(self, sfu: Sfu, stream: Stream, agreement: Agreement, seat: Seat, place: Claim) -> None:
         super().__init__(sfu, stream, agreement)
         self._seat = seat
+        self._place = place
         self.subscriptions: dict[Kind, Subscription] = {}
         self._answer_media: tuple[AcceptedMedia, ...] = ()
         self._lacks_mixer = False
@@ -114,6 +118,7 @@ class Viewer(Session):
 
     def handle_connected(self) -> None:
         self._hold.cancel()
+        self._place.release()
         self.stream.handle_viewers()
 
     def handle_codec_mismatch(self, subscription: int, codec: str) -> None:
@@ -138,17 +143,18 @@ class Viewer(Session):
 
     async def _closed(self, reason: str) -> None:
         self._hold.cancel()
+        self._place.release()
         self._seat.release()
 
     def _never_connected(self) -> None:
         self.transport.handle_closed("never-connected")
 
 
-async def watch(sfu: Sfu, stream_id: str, sdp: str, seats: int | None = None) -> Viewer:
+async def watch(sfu: Sfu, stream_id: str, sdp: str, address: str, seats: int | None = None) -> Viewer:
     """Negotiate, take a seat and subscribe to the Program.
 
-    Raises SdpError, StreamNotLive, NoCommonCodec or NoSeat. ``seats`` overrides the node's limit per
-    stream.
+    Raises SdpError, StreamNotLive, NoCommonCodec, TooManyPending or NoSeat. ``address``: the client's.
+    ``seats`` overrides the node's limit per stream.
     """
     offer = parse_offer(sdp)
     stream = sfu.router.get(stream_id)
@@ -165,12 +171,16 @@ async def watch(sfu: Sfu, stream_id: str, sdp: str, seats: int | None = None) ->
         own = lead.track_of(kind) if lead is not None else None
         if own is None or own.codec is None or own.codec.name.lower() not in [n.lower() for n in names]:
             raise NoCommonCodec(kind, names, (current.name,))
-    seat = sfu.seats.take(stream_id, seats)
-    try:
-        viewer = Viewer(sfu, stream, agreement, seat)
-    except ValueError as error:
-        seat.release()
-        raise SdpError(str(error)) from error
+    with ExitStack() as undo:
+        place = sfu.pending.enter(address)
+        undo.callback(place.release)
+        seat = sfu.seats.take(stream_id, seats)
+        undo.callback(seat.release)
+        try:
+            viewer = Viewer(sfu, stream, agreement, seat, place)
+        except ValueError as error:
+            raise SdpError(str(error)) from error
+        undo.pop_all()
     try:
         viewer.open_media()
     except ValueError as error:

@@ -8,21 +8,19 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from sfu.bearer import bearer
 from sfu.node import Sfu
+from sfu.pending import TooManyPending
 from sfu.problem import Problem
 from sfu.resource import (
-    bad_sdp,
-    bearer,
+    as_problems,
     bind_resource,
     created,
     find_session,
-    no_common_codec,
     no_content,
     read_body,
     session_routes,
 )
-from sfu.sdp.codecs import NoCommonCodec
-from sfu.sdp.offer import SdpError
 from sfu.seats import NoSeat
 from sfu.viewer import StreamNotLive, UnknownEncoding, Viewer, watch
 
@@ -48,15 +46,24 @@ Admit = Callable[[str, str | None], Awaitable[WatchGrant]]
 """From stream id and bearer token to a grant; raises Problem: 404 ``stream-not-found``, 401, 403."""
 
 
-def whep_routes(sfu: Sfu, admit: Admit) -> list[web.RouteDef]:
+def remote_of(request: web.Request) -> str:
+    """The address of the connection."""
+    return request.remote or ""
+
+
+def whep_routes(
+    sfu: Sfu, admit: Admit, client: Callable[[web.Request], str] = remote_of
+) -> list[web.RouteDef]:
     """``POST /whep/{stream_id}`` and the session resources ``/whep/sessions/{session_id}`` with
-    ``PUT .../encoding``. Problems are raised; the application renders them."""
+    ``PUT .../encoding``. ``client`` tells whose request it is, for what an address may do. Problems are
+    raised; the application renders them."""
 
     async def post(request: web.Request) -> web.StreamResponse:
         offer = await read_body(request, "application/sdp", "Accept-Post")
         grant = await admit(request.match_info["stream_id"], bearer(request))
         try:
-            session = await watch(sfu, grant.stream_id, offer, grant.seats)
+            with as_problems(manifest_url=grant.manifest_url):
+                session = await watch(sfu, grant.stream_id, offer, client(request), grant.seats)
         except StreamNotLive:
             raise Problem(
                 "stream-not-live",
@@ -64,6 +71,16 @@ def whep_routes(sfu: Sfu, admit: Admit) -> list[web.RouteDef]:
                 "Stream not live",
                 "Nobody publishes right now.",
                 headers={"Retry-After": str(RETRY_AFTER_S)},
+            ) from None
+        except TooManyPending as error:
+            raise Problem(
+                "too-many-connections",
+                429,
+                "Too many connections",
+                f"{error.limit} sessions of this address wait for their media path.",
+                headers={"Retry-After": str(RETRY_AFTER_S)},
+                limit=error.limit,
+                manifest_url=grant.manifest_url,
             ) from None
         except NoSeat:
             raise Problem(
@@ -74,12 +91,6 @@ def whep_routes(sfu: Sfu, admit: Admit) -> list[web.RouteDef]:
                 headers={"Retry-After": str(RETRY_AFTER_S)},
                 manifest_url=grant.manifest_url,
             ) from None
-        except NoCommonCodec as error:
-            problem = no_common_codec(error)
-            problem.members["manifest_url"] = grant.manifest_url
-            raise problem from error
-        except SdpError as error:
-            raise bad_sdp(error) from error
         location = f"/whep/sessions/{session.session_id}"
         return created(session, session.answer(), location, sfu.config.ice_servers)
 

@@ -7,24 +7,19 @@ from functools import partial
 
 from aiohttp import web
 
+from sfu.bearer import bearer
 from sfu.node import Sfu
 from sfu.problem import Problem
 from sfu.program import Slot
 from sfu.publisher import Publisher, PublishGrant, publish
 from sfu.resource import (
-    bad_sdp,
-    bearer,
+    as_problems,
     bind_resource,
     created,
-    no_common_codec,
     no_content,
     read_body,
     session_routes,
-    stage_full,
 )
-from sfu.sdp.codecs import NoCommonCodec
-from sfu.sdp.offer import SdpError
-from sfu.stage import StageFull
 
 __all__ = ["Authorize", "whip_routes"]
 
@@ -53,17 +48,12 @@ def whip_routes(sfu: Sfu, authorize: Authorize) -> list[web.RouteDef]:
             raise Problem("bad-slot", 400, "Bad slot", "slot is primary or backup.")
         offer = await read_body(request, "application/sdp", "Accept-Post")
         try:
-            session = await publish(sfu, partial(authorize, key), slot, offer)
+            with as_problems():
+                session = await publish(sfu, partial(authorize, key), slot, offer)
         except Problem as problem:
             if problem.status == 401:
                 problem.headers.setdefault("WWW-Authenticate", 'Bearer error="invalid_token"')
             raise
-        except StageFull as error:
-            raise stage_full(error) from error
-        except NoCommonCodec as error:
-            raise no_common_codec(error) from error
-        except SdpError as error:
-            raise bad_sdp(error) from error
         location = f"/whip/sessions/{session.session_id}"
         return created(session, session.answer(), location, sfu.config.ice_servers)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import ipaddress
+import re
 import socket
 import ssl
 from pathlib import Path
 
 from signaling.errors import StartError
 
-__all__ = ["listen", "local_url", "tls_context"]
+__all__ = ["listen", "local_url", "port_refused", "tls_context"]
 
 BACKLOG = 1024
 
@@ -29,12 +30,23 @@ def listen(host: str, port: int, setting: str = "http_port") -> socket.socket:
             dualstack_ipv6=host == "::" and socket.has_dualstack_ipv6(),
         )
     except OSError as error:
-        reason = {
-            errno.EADDRINUSE: "is taken; choose another, or 0 for a free one",
-            errno.EACCES: "needs more rights; choose one above 1023",
-            errno.EADDRNOTAVAIL: "can't be had: this machine has no such address",
-        }.get(error.errno or 0, error.strerror)
-        raise StartError(f"{setting}: port {port} on {host} {reason}") from None
+        raise port_refused(setting, host, port, error) from None
+
+
+def port_refused(setting: str, host: str, port: int, error: OSError) -> StartError:
+    """Why a port can't be bound, in one line that names the setting."""
+    reason = {
+        errno.EADDRINUSE: "is taken; choose another, or 0 for a free one",
+        errno.EACCES: "needs more rights; choose one above 1023",
+        errno.EADDRNOTAVAIL: "can't be had: this machine has no such address",
+    }.get(error.errno or _os_error(error), f"can't be bound: {error.strerror or error}")
+    return StartError(f"{setting}: port {port} on {host} {reason}")
+
+
+def _os_error(error: OSError) -> int:
+    """The number that Rust's errors have in their text, 0 where there is none."""
+    found = re.search(r"\(os error (\d+)\)", str(error))
+    return int(found[1]) if found is not None else 0
 
 
 def local_url(listener: socket.socket, *, secure: bool) -> str:

@@ -33,6 +33,7 @@ from signaling.errors import StartError
 from signaling.gateway.gateway import Gateway
 from signaling.gateway.stage import StageEvents
 from signaling.gateway.streams import StreamEvents
+from signaling.gateway.transport import SocketLimits
 from signaling.hls import Hls, NoHls
 from signaling.http.access_log import AccessLogger
 from signaling.http.accounts import AccountRoutes
@@ -51,7 +52,7 @@ from signaling.http.streams import StreamRoutes
 from signaling.http.viewing import ViewingRoutes
 from signaling.installation import Installation
 from signaling.links import Listeners
-from signaling.listening import listen, local_url, tls_context
+from signaling.listening import listen, local_url, port_refused, tls_context
 from signaling.live import LiveStreams
 from signaling.media import Media, NoMedia
 from signaling.metrics import Metrics
@@ -108,7 +109,16 @@ class Node:
         self.hls: Hls = NoHls()
         self.passes = Passes(self.identity, self.playback_tokens, clock)
         self.metrics = Metrics(lambda: self.media.counters())
-        self.gateway = Gateway(self.identity, self.origins, self.metrics, clock, limits=settings.rate_limits)
+        self.gateway = Gateway(
+            self.identity,
+            self.origins,
+            self.metrics,
+            clock,
+            limits=settings.rate_limits,
+            sockets=SocketLimits(
+                settings.sockets_per_address if settings.rate_limits else None, settings.sockets_per_node
+            ),
+        )
         self.app = web.Application()
 
     def mixer_noticed(self, stream_id: str, trouble: Problem) -> None:
@@ -165,7 +175,7 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
         stages = None
         features: list[object] = []
         if settings.runs("engine"):
-            sfu = await stack.enter_async_context(_engine(settings))
+            sfu = await stack.enter_async_context(_engine(settings, clock))
             stages = Stages(sfu, node.invites, clock)
             if settings.runs("mixer"):
                 Mixers(sfu, _mixer_arguments(), node.mixer_noticed)
@@ -211,6 +221,7 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
                     stages=stages,
                     invites=node.invites,
                     identity=node.identity,
+                    passes=node.passes,
                     listeners=listeners,
                     limits=node.limits,
                     clock=clock,
@@ -218,10 +229,10 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
             )
         if settings.runs("gateway"):
             seats = SeatCalls(node.live, node.media, clock)
-            events = StreamEvents(node.gateway, node.identity, views, node.passes, seats, listeners)
+            events = StreamEvents(node.gateway, node.identity, views, node.passes, seats, listeners, clock)
             node.live.listen(seats)
             node.live.listen(events)
-            work += [seats.run(), events.run()]
+            work += [seats.run(), events.run(), events.run_judgement()]
             if stages is not None:
                 work.append(StageEvents(node.gateway, node.identity, stages).run())
             mounts.append(Mount(node.gateway.routes()))
@@ -291,16 +302,15 @@ async def _database(settings: Settings) -> AsyncEngine:
 
 
 @contextlib.asynccontextmanager
-async def _engine(settings: Settings) -> AsyncIterator[Sfu]:
+async def _engine(settings: Settings, clock: Clock) -> AsyncIterator[Sfu]:
     """Raises StartError."""
-    sfu = Sfu(sfu_config(settings))
+    sfu = Sfu(sfu_config(settings), now=clock.now)
     try:
         await sfu.__aenter__()
     except ImportError as error:
         raise StartError(f"roles: the engine can't be loaded ({error}); `make setup` builds it") from None
     except OSError as error:
-        detail = f"UDP port {settings.rtc_port} on {settings.host}: {error.strerror or error}"
-        raise StartError(f"rtc_port: {detail}") from None
+        raise port_refused("rtc_port", settings.host, settings.rtc_port, error) from None
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_exit(sfu.__aexit__)
         yield sfu

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sfu.problem import Problem
 
-__all__ = ["CATALOGUE", "ProblemKind", "problem", "rate_limited", "unauthorized"]
+__all__ = ["CATALOGUE", "ProblemKind", "problem", "rate_limited", "too_many_connections", "unauthorized"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +145,13 @@ CATALOGUE: Mapping[str, ProblemKind] = {
         ),
         ProblemKind("name-taken", 409, "The name is taken", "Choose another name."),
         ProblemKind("rate-limited", 429, "Too many requests", "Try again after the seconds in Retry-After."),
+        ProblemKind(
+            "too-many-connections",
+            429,
+            "Too many connections",
+            "The address has `limit` of them open: Socket.IO connections, or WHEP sessions that wait for "
+            "their media path. Try again after the seconds in Retry-After.",
+        ),
         ProblemKind("overloaded", 503, "Too much to do", "The node is busy. Try again in a moment."),
         ProblemKind(
             "internal-error", 500, "Something broke", "The fault is the node's; its log tells the operator."
@@ -167,6 +174,11 @@ def problem(name: str, detail: str, headers: Mapping[str, str] | None = None, **
 def rate_limited(wait_s: float) -> Problem:
     seconds = max(1, round(wait_s + 0.5))
     return problem("rate-limited", f"Try again in {seconds} s.", {"Retry-After": str(seconds)})
+
+
+def too_many_connections(limit: int) -> Problem:
+    detail = f"{limit} connections of this address are open."
+    return problem("too-many-connections", detail, {"Retry-After": "5"}, limit=limit)
 
 
 def unauthorized(detail: str) -> Problem:

@@ -58,9 +58,12 @@ class RateLimits:
         self._on = on
         # A class room behind one address signs up in a minute; a script gets 8,640 names a day.
         self._sign_ups = TokenBuckets(Budget(60, 0.1))
-        # Wrong passwords only, per address and per name: 10,000 guesses at one account take 28 hours.
         self._sign_ins = TokenBuckets(Budget(60, 1.0))
+        # Wrong passwords only. Of one address for one name: 10,000 guesses at one account take 28 hours.
         self._guesses = TokenBuckets(Budget(10, 0.1))
+        # Of all addresses for one name, so that many of them are no way around: NIST SP 800-63B section
+        # 3.2.2 asks for 100 at most, and it takes ten addresses to keep the owner of the name out.
+        self._guesses_at_name = TokenBuckets(Budget(100, 0.1))
         # Wrong stream keys per address: an encoder with a stale key retries every two seconds.
         self._wrong_keys = TokenBuckets(Budget(30, 1.0))
         self._creations = TokenBuckets(Budget(120, 1.0))
@@ -72,12 +75,15 @@ class RateLimits:
         self._take(self._sign_ups, address)
 
     def sign_in(self, address: str, name: str) -> None:
-        self._check(self._guesses, name)
+        self._check(self._guesses, f"{address} {name}")
+        self._check(self._guesses_at_name, name)
         self._take(self._sign_ins, address)
 
-    def wrong_password(self, name: str) -> None:
+    def wrong_password(self, address: str, name: str) -> None:
         if self._on:
-            self._guesses.take(name, self._clock.monotonic_s())
+            now_s = self._clock.monotonic_s()
+            self._guesses.take(f"{address} {name}", now_s)
+            self._guesses_at_name.take(name, now_s)
 
     def publish(self, address: str) -> None:
         """Before a key is looked up: right ones cost nothing."""

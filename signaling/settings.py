@@ -74,13 +74,29 @@ class Settings(BaseSettings):
     seats_per_node: int | None = Field(
         None, ge=0, description="WebRTC viewers of the node; default: no limit"
     )
+    pending_per_address: int = Field(
+        500,
+        ge=1,
+        description="WHEP sessions of one address that wait for their media path; the default lets 1,000 "
+        "viewers behind one address join within 5 s when each connects within 2.5 s",
+    )
+    sockets_per_address: int = Field(
+        10_000,
+        ge=1,
+        description="open Socket.IO connections of one address; the default is an audience of 10,000 behind "
+        "one proxy that is not among `trusted_proxies`",
+    )
+    sockets_per_node: int = Field(
+        20_000, ge=1, description="open Socket.IO connections of the node; the default is two such audiences"
+    )
     hosts_per_stage: int = Field(16, ge=1, le=64, description="hosts on one stage at a time")
     popular_viewers: int = Field(
         10, ge=0, description="HLS viewers from which on all rungs of the ladder run"
     )
     retention_days: int = Field(7, ge=0, description="days that recordings are kept; 0 keeps them for good")
     rate_limits: bool = Field(
-        True, description="`on` or `off`: limits on sign-ups, sign-ins and failed keys per address"
+        True,
+        description="`on` or `off`: limits on sign-ups, sign-ins, failed keys and connections per address",
     )
     ice_servers: Annotated[list[IceServer], NoDecode] = Field(
         [],

@@ -19,7 +19,8 @@ from sfu.host import StageHost
 from sfu.node import Sfu
 from sfu.participant import Participant
 from sfu.publisher import PublishGrant
-from sfu.stage import NotOnStage, Stage, StageFull
+from sfu.resource import as_problems
+from sfu.stage import NotOnStage, Stage
 from signaling.auth.secrets import INVITE, REENTRY, hash_secret, new_id, new_secret
 from signaling.clock import Clock
 from signaling.models import (
@@ -252,10 +253,8 @@ class Stages:
         return entry
 
     def _check_room(self, stage: Stage, participant_id: str, *, owner: bool) -> None:
-        try:
+        with as_problems():
             stage.check_room(owner=owner, participant_id=participant_id)
-        except StageFull as full:
-            raise problem("stage-full", "No host more fits on the stage.", limit=full.limit) from None
 
     def _stage(self, stream_id: str) -> Stage | None:
         stream = self._sfu.router.get(stream_id)

@@ -80,7 +80,9 @@ class WebRtc:
         sfu.listeners.append(self._handle)
 
     def mount(self) -> Mount:
-        routes = whip_routes(self._sfu, self._authorize) + whep_routes(self._sfu, self._admit)
+        routes = whip_routes(self._sfu, self._authorize) + whep_routes(
+            self._sfu, self._admit, self._origins.client
+        )
         return Mount([self._guarded(each) for each in routes], (*WHIP, *WHEP))
 
     def seats(self, stream_id: str) -> Seats:
@@ -219,6 +221,7 @@ def sfu_config(settings: Settings) -> SfuConfig:
         seats_per_stream=settings.seats_per_stream,
         seats_per_node=settings.seats_per_node,
         hosts_per_stage=settings.hosts_per_stage,
+        pending_per_address=settings.pending_per_address if settings.rate_limits else None,
     )
 
 

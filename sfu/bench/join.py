@@ -61,6 +61,7 @@ async def _measure(viewers: int, rate: float, processes: int, workers: int) -> d
         advertise_ip=("127.0.0.1",),
         workers=workers,
         seats_per_stream=100_000,
+        pending_per_address=None,
     )
     async with Sfu(config) as sfu, _published(sfu), _served(sfu) as url:
         await _join(url, 8, rate, 1)  # imports, caches, the first page of every allocator

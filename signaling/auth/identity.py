@@ -25,6 +25,8 @@ class Visitor:
     account: Account | None = None
     stream_id: str | None = None
     """The stream that their playback token opens."""
+    until: datetime | None = None
+    """When that ends."""
 
     def may_watch(self, stream: StreamRecord) -> bool:
         return stream.visibility != "private" or self.owns(stream) or self.stream_id == stream.stream_id
@@ -60,8 +62,8 @@ class Identity:
     async def visitor(self, token: str | None, playback_token: str | None = None) -> Visitor:
         """Whoever shows these tokens; a wrong or expired one is as good as none."""
         for each in (playback_token, token):
-            if each and (stream_id := self._playback_tokens.stream_of(each, self._clock.now())):
-                return Visitor(await self.account_of(token), stream_id)
+            if each and (found := self._playback_tokens.read(each, self._clock.now())):
+                return Visitor(await self.account_of(token), found.stream_id, found.expires_at)
         return Visitor(await self.account_of(token))
 
     async def watched(self, stream_id: str, visitor: Visitor) -> StreamRecord:

@@ -12,13 +12,22 @@ import hashlib
 import hmac
 import os
 import secrets
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-__all__ = ["PLAYBACK_TOKEN", "PlaybackTokens", "load_secret"]
+__all__ = ["PLAYBACK_TOKEN", "Pass", "PlaybackTokens", "load_secret"]
 
 PLAYBACK_TOKEN = "pt_"
 LONGEST = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """The right to watch one stream until some moment."""
+
+    stream_id: str
+    expires_at: datetime
 
 
 class PlaybackTokens:
@@ -32,8 +41,8 @@ class PlaybackTokens:
         body = f"{stream_id}.{int(expires_at.timestamp())}".encode()
         return f"{PLAYBACK_TOKEN}{_encode(body)}.{_encode(self._mac(body))}"
 
-    def stream_of(self, token: str, now: datetime) -> str | None:
-        """The stream that the token opens; None if it is forged, damaged or over."""
+    def read(self, token: str, now: datetime) -> Pass | None:
+        """What the token allows; None if it is forged, damaged or over."""
         if not token.startswith(PLAYBACK_TOKEN) or len(token) > LONGEST:
             return None
         try:
@@ -43,7 +52,8 @@ class PlaybackTokens:
         if not hmac.compare_digest(mac, self._mac(body)):
             return None
         stream_id, _, expiry = body.decode().rpartition(".")
-        return stream_id if now < datetime.fromtimestamp(int(expiry), UTC) else None
+        expires_at = datetime.fromtimestamp(int(expiry), UTC)
+        return Pass(stream_id, expires_at) if now < expires_at else None
 
     def _mac(self, body: bytes) -> bytes:
         return hmac.digest(self._key, body, hashlib.sha256)

@@ -22,7 +22,7 @@ from sfu.problem import Problem
 from signaling.auth.identity import Identity
 from signaling.clock import Clock
 from signaling.gateway.client import Client
-from signaling.gateway.transport import SocketServer
+from signaling.gateway.transport import SocketLimits, SocketServer
 from signaling.http.origin import Origins
 from signaling.metrics import Metrics
 from signaling.models import Request
@@ -65,13 +65,14 @@ class Gateway:
         clock: Clock,
         *,
         limits: bool,
+        sockets: SocketLimits,
     ) -> None:
         self._identity = identity
         self._origins = origins
         self._metrics = metrics
         self._clock = clock
         self._limits = limits
-        self._server = SocketServer()
+        self._server = SocketServer(sockets, origins.client)
         self._server.on("connect", self._connect)
         self._server.on("disconnect", self._disconnect)
         self._server.on("*", self._receive)
@@ -92,6 +93,15 @@ class Gateway:
     def on_leave(self, hook: Callable[[Client, str], None]) -> None:
         """Called with the client and the stream that it leaves, whatever the reason."""
         self._leave_hooks.append(hook)
+
+    async def judge(self, client: Client) -> None:
+        """Look at what they have shown once more: it may have ended since."""
+        client.visitor = await self._identity.visitor(client.token, client.playback_token)
+        client.doubted = False
+
+    def joined(self) -> list[Client]:
+        """Whoever is with a stream."""
+        return [client for room in self._rooms.values() for client in room.values()]
 
     def members(self, stream_id: str) -> list[Client]:
         return list(self._rooms.get(stream_id, {}).values())
@@ -137,9 +147,10 @@ class Gateway:
             _refuse(problem("unauthorized", "The playback token is wrong or has expired."))
         eio_sid = self._server.manager.eio_sid_from_sid(sid, "/")
         base_url = self._origins.base_url(request)
-        client = Client(sid, eio_sid, request, visitor, shown.playback_token, base_url)
+        client = Client(sid, eio_sid, request, visitor, shown.token, shown.playback_token, base_url)
         client.level, client.level_at_s = EVENT_BURST, self._clock.monotonic_s()
         self._clients[sid] = client
+        self._server.welcome(request)
 
     async def _disconnect(self, sid: str, reason: str) -> None:
         client = self._clients.pop(sid, None)

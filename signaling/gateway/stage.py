@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import StringConstraints
 
-from sfu.resource import bad_sdp, no_common_codec
-from sfu.sdp.codecs import NoCommonCodec
-from sfu.sdp.offer import SdpError
+from sfu.resource import as_problems
 from signaling.auth.identity import Identity
 from signaling.gateway.client import Client
 from signaling.gateway.gateway import Gateway
@@ -92,8 +89,7 @@ class StageEvents:
             self._stages.handle_away(entry)
             return {}
         if not client.owner:
-            # what a playback token would allow: a host may see the stream that they are on
-            client.visitor = replace(client.visitor, stream_id=entry.stream_id)
+            client.stage_id = entry.stream_id
         if client.stream_id != entry.stream_id:
             self._gateway.leave(client)
             self._gateway.enter(client, entry.stream_id, owner=False)
@@ -118,12 +114,8 @@ class StageEvents:
 
     async def _publish(self, client: Client, request: PublishRequest) -> Mapping[str, object]:
         entry = self._entry(client)
-        try:
+        with as_problems():
             return {"sdp": await entry.host.publish(request.sdp, request.sources)}
-        except SdpError as error:
-            raise bad_sdp(error) from error
-        except NoCommonCodec as error:
-            raise no_common_codec(error) from error
 
     async def _unpublish(self, client: Client, _: None) -> Mapping[str, object]:
         await self._entry(client).host.unpublish()
@@ -131,17 +123,14 @@ class StageEvents:
 
     async def _subscribe(self, client: Client, request: SubscribeRequest) -> Mapping[str, object]:
         entry = self._entry(client)
-        try:
+        with as_problems():
             sdp, received = await entry.host.subscribe(request.sdp)
-        except SdpError as error:
-            raise bad_sdp(error) from error
-        except NoCommonCodec as error:
-            raise no_common_codec(error) from error
         return {"sdp": sdp, "tracks": describe(received)}
 
     async def _leave(self, client: Client, _: None) -> Mapping[str, object]:
         entry = self._entries.pop(client.sid, None)
         if entry is not None:
+            client.leave_stage()
             await self._stages.leave(entry)
         return {}
 
@@ -155,12 +144,14 @@ class StageEvents:
         entry = self._entries.get(client.sid)
         if entry is not None and entry.stream_id == stream_id:
             del self._entries[client.sid]
+            client.leave_stage()
             # the page may be back on another connection before this one's end was noticed
             if entry not in self._entries.values():
                 self._stages.handle_away(entry)
 
     def _removed(self, client: Client, reason: str) -> None:
         if self._entries.pop(client.sid, None) is not None:
+            client.leave_stage()
             texts = {
                 "replaced": "You entered from another page.",
                 "removed": "The owner took you off the stage.",

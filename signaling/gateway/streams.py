@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Annotated
 
 from pydantic import StringConstraints
 
+from sfu.problem import Problem
 from signaling.auth.identity import Identity
+from signaling.clock import Clock
 from signaling.gateway.client import Client
 from signaling.gateway.gateway import Gateway
 from signaling.http.passes import Passes
@@ -21,6 +24,10 @@ from signaling.views import Views
 
 __all__ = ["JoinRequest", "StreamEvents"]
 
+log = logging.getLogger("spillway.gateway")
+
+JUDGED_S = 5.0
+"""How long somebody may stay with a private stream after their playback token has ended."""
 VIEWERS_S = 0.5
 """Viewer counts of a stream go out at most twice a second, however many come and go."""
 
@@ -40,6 +47,7 @@ class StreamEvents:
         passes: Passes,
         seats: SeatCalls,
         listeners: Listeners,
+        clock: Clock,
     ) -> None:
         self._gateway = gateway
         self._identity = identity
@@ -47,13 +55,16 @@ class StreamEvents:
         self._passes = passes
         self._seats = seats
         self._listeners = listeners
+        self._clock = clock
         self._counts: dict[str, Audience] = {}
         gateway.on("join", JoinRequest, self._join)
         gateway.on("leave", None, self._leave)
 
     async def _join(self, client: Client, request: JoinRequest) -> Mapping[str, object]:
-        stream = await self._identity.watched(request.stream_id, client.visitor)
-        self._gateway.leave(client)
+        await self._gateway.judge(client)
+        stream = await self._identity.watched(request.stream_id, client.rights(request.stream_id))
+        if client.stream_id != stream.stream_id:
+            self._gateway.leave(client)
         # Whoever has gone while the store answered must not stay in a room.
         if client.request.transport is not None:
             self._gateway.enter(client, stream.stream_id, owner=client.visitor.owns(stream))
@@ -65,12 +76,12 @@ class StreamEvents:
 
     def stream_changed(self, stream: StreamRecord) -> None:
         for clients in self._alike(stream):
-            allowed = [each for each in clients if each.visitor.may_watch(stream)]
+            allowed = [each for each in clients if each.may_watch(stream)]
             if allowed:
                 self._gateway.send(allowed, "stream", self._stream(allowed[0], stream))
                 full = self._seats.full(stream.stream_id)
                 self._gateway.send(allowed, "playback", self._playback(allowed[0], stream, full))
-            refused = [each for each in clients if not each.visitor.may_watch(stream)]
+            refused = [each for each in clients if not each.may_watch(stream)]
             self._dismiss(refused, "private-stream", "This stream is private now.")
 
     def playback_changed(self, stream: StreamRecord) -> None:
@@ -94,6 +105,29 @@ class StreamEvents:
         while True:
             await asyncio.sleep(VIEWERS_S)
             self.flush_viewers()
+
+    async def run_judgement(self) -> None:
+        """Dismiss whoever may watch no longer, until cancelled."""
+        while True:
+            await asyncio.sleep(JUDGED_S)
+            now = self._clock.now()
+            for client in self._gateway.joined():
+                if client.doubted or (client.visitor.until is not None and client.visitor.until <= now):
+                    await self._judge(client)
+
+    async def _judge(self, client: Client) -> None:
+        stream_id = client.stream_id
+        if stream_id is None:
+            return
+        try:
+            await self._gateway.judge(client)
+            await self._identity.watched(stream_id, client.rights(stream_id))
+        except Problem as refusal:
+            if client.stream_id == stream_id:
+                self._dismiss([client], refusal.name, "You may watch this stream no longer.")
+        except Exception:  # a store that fails for a moment: everybody else is judged, and they the next time
+            client.doubted = True
+            log.exception("the store could not say who may watch")
 
     def flush_viewers(self) -> None:
         counts, self._counts = self._counts, {}

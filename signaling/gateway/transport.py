@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import engineio
@@ -15,14 +18,21 @@ import socketio
 from aiohttp import WSCloseCode, web
 from engineio.async_drivers import aiohttp as driver
 
-from signaling.problems import problem
+from sfu.claim import Claim
+from signaling.problems import problem, too_many_connections
 
-__all__ = ["LARGEST_MESSAGE", "SocketServer"]
+__all__ = ["LARGEST_MESSAGE", "SocketLimits", "SocketServer"]
 
 LARGEST_MESSAGE = 256 * 1024
 """Bytes of one message: an SDP offer of 16 m-lines with all codecs is 80 kB."""
 CLOSE_S = 1.0
 """How long a client may take to answer our close before it is cut off."""
+
+GREETING_S = 10.0
+"""How long a connection may be open without Socket.IO's CONNECT: five tries of a phone on a bad line."""
+
+_DEADLINE = web.RequestKey("deadline", asyncio.TimerHandle)
+"""Of a request: the timer that cuts it off."""
 
 PACKET_TYPES = frozenset("0123456")
 
@@ -41,10 +51,19 @@ class _Manager(socketio.AsyncManager):  # type: ignore[misc]
             super().basic_enter_room(sid, namespace, room, eio_sid=eio_sid)
 
 
+@dataclass(frozen=True, slots=True)
+class SocketLimits:
+    """How many connections may be open at a time."""
+
+    per_address: int | None
+    """None: as many as in all."""
+    total: int
+
+
 class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
     """The server, its HTTP handler, and the ways to put a packet out."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: SocketLimits, client: Callable[[web.Request], str]) -> None:
         super().__init__(
             client_manager=_Manager(),
             async_mode="aiohttp",
@@ -60,6 +79,9 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
             logger=_silent,
             engineio_logger=_silent,
         )
+        self._limits = limits
+        self._client = client
+        self._open: Counter[str] = Counter()
         self._sockets: set[web.WebSocketResponse] = set()
         sockets = self._sockets
 
@@ -88,15 +110,30 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
         self.eio._async = {**self.eio._async, "websocket": PlainWebSocket}
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """GET /socket.io/ . Raises Problem for whatever isn't a WebSocket of protocol 4."""
+        """GET /socket.io/ . Raises Problem for whatever isn't a WebSocket of protocol 4, or one too many."""
         query = request.query
         upgrade = request.headers.get("Upgrade", "").lower()
         if query.get("transport") != "websocket" or upgrade != "websocket" or "sid" in query:
             raise problem("websocket-only", "Connect with transports: ['websocket'].")
         if query.get("EIO") != "4":
             raise problem("websocket-only", "Use a Socket.IO client of version 3 or 4.")
-        response: web.StreamResponse = await self.eio.handle_request(request)
+        address = self._client(request)
+        if self._open.total() >= self._limits.total:
+            raise problem("overloaded", "The node has no room for another connection.", {"Retry-After": "5"})
+        if self._limits.per_address is not None and self._open[address] >= self._limits.per_address:
+            raise too_many_connections(self._limits.per_address)
+        claim = Claim(self._open, address)
+        request[_DEADLINE] = asyncio.get_running_loop().call_later(GREETING_S, _cut, request)
+        try:
+            response: web.StreamResponse = await self.eio.handle_request(request)
+        finally:
+            self.welcome(request)
+            claim.release()
         return response
+
+    def welcome(self, request: web.Request) -> None:
+        """Its CONNECT has come: it may stay."""
+        request[_DEADLINE].cancel()
 
     def encode(self, event: str, data: object) -> list[engineio.packet.Packet]:
         """An event as packets, which any number of clients may share."""
@@ -120,3 +157,8 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
             await self.shutdown()
         goodbye = [each.close(code=WSCloseCode.GOING_AWAY) for each in list(self._sockets)]
         await asyncio.gather(*goodbye, return_exceptions=True)
+
+
+def _cut(request: web.Request) -> None:
+    if request.transport is not None:
+        request.transport.abort()

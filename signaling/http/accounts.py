@@ -64,7 +64,7 @@ class AccountRoutes:
         try:
             right = await self._passwords.verify(found[1] if found else None, body.password)
             if found is None or not right:
-                self._limits.wrong_password(name_key(body.name))
+                self._limits.wrong_password(call.client, name_key(body.name))
                 raise problem("wrong-credentials", "No account has this name and password.")
             account, password_hash = found
             if self._passwords.is_weak(password_hash):

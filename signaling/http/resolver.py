@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from sfu.bearer import bearer
 from signaling.auth.identity import Identity
 from signaling.http.operation import Call
 from signaling.http.origin import Origins
 from signaling.problems import unauthorized
 from signaling.store.records import Account
 
-__all__ = ["RequestResolver", "bearer_of"]
-
-
-def bearer_of(request: web.Request) -> str | None:
-    """The token of ``Authorization: Bearer`` (RFC 6750 section 2.1)."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return token.strip() or None if scheme.lower() == "bearer" else None
+__all__ = ["RequestResolver"]
 
 
 class RequestResolver:
@@ -29,7 +24,7 @@ class RequestResolver:
             request=request,
             base_url=self._origins.base_url(request),
             client=self._origins.client(request),
-            bearer=bearer_of(request),
+            bearer=bearer(request),
         )
 
     async def account(self, call: Call, *, required: bool) -> Account | None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from signaling.auth.identity import Identity, Visitor
-from signaling.auth.playback_tokens import PLAYBACK_TOKEN
+from signaling.auth.identity import Identity
 from signaling.auth.secrets import hash_secret
 from signaling.clock import Clock
 from signaling.http.operation import Call, operation
+from signaling.http.passes import Passes
 from signaling.links import Links, Listeners
 from signaling.models import HostChange, InviteCreated, Layout, NewInvite, StageParticipant, StageView
 from signaling.rate_limits import RateLimits
@@ -27,6 +27,7 @@ class StageRoutes:
         stages: Stages,
         invites: Invites,
         identity: Identity,
+        passes: Passes,
         listeners: Listeners,
         limits: RateLimits,
         clock: Clock,
@@ -34,6 +35,7 @@ class StageRoutes:
         self._stages = stages
         self._invites = invites
         self._identity = identity
+        self._passes = passes
         self._listeners = listeners
         self._limits = limits
         self._clock = clock
@@ -93,10 +95,7 @@ class StageRoutes:
         problems=("stream-not-found", "private-stream", "unauthorized"),
     )
     async def get_stage(self, call: Call, stream_id: str, account: Account | None) -> StageView:
-        visitor = Visitor(account)
-        if call.bearer is not None and call.bearer.startswith(PLAYBACK_TOKEN):
-            visitor = await self._identity.visitor(call.bearer)
-        await self._identity.watched(stream_id, visitor)
+        await self._identity.watched(stream_id, await self._passes.visitor(call, account))
         return self._stages.view(stream_id)
 
     @operation(

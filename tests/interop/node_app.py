@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 from aiohttp import ClientSession, web
 
 from sfu.config import SfuConfig
 from sfu.events import StreamEvent
+from sfu.identity import utc_now
 from sfu.node import Sfu
 from sfu.problem import Problem
 from sfu.publisher import PublishGrant
@@ -61,8 +63,10 @@ class NodeApp:
 
 
 @asynccontextmanager
-async def running_node(config: SfuConfig = LOOPBACK) -> AsyncIterator[NodeApp]:
-    async with Sfu(config) as sfu:
+async def running_node(
+    config: SfuConfig = LOOPBACK, now: Callable[[], datetime] = utc_now
+) -> AsyncIterator[NodeApp]:
+    async with Sfu(config, now=now) as sfu:
         app = web.Application(middlewares=[problems])
         app.add_routes([*whip_routes(sfu, authorize), *whep_routes(sfu, admit)])
         runner = web.AppRunner(app)

@@ -7,7 +7,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,17 +78,20 @@ async def spillway(
             await child.wait()
 
 
-async def run_to_end(*argv: str) -> tuple[int, str, str]:
-    """Exit code, standard output and standard error."""
-    child = await _start(*argv)
+async def run_to_end(*argv: str, settings: Mapping[str, str] | None = None) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error; ``settings`` go into the environment."""
+    child = await _start(*argv, settings=settings)
     async with asyncio.timeout(60):
         output, errors = await child.communicate()
     assert child.returncode is not None
     return child.returncode, output.decode(), errors.decode()
 
 
-async def _start(*argv: str, prefix: tuple[str, ...] = ()) -> asyncio.subprocess.Process:
+async def _start(
+    *argv: str, prefix: tuple[str, ...] = (), settings: Mapping[str, str] | None = None
+) -> asyncio.subprocess.Process:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SPILLWAY_")}
+    environment |= settings or {}
     return await asyncio.create_subprocess_exec(
         *prefix,
         sys.executable,

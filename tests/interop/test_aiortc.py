@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
 from sfu.events import StreamLive, ViewersChanged
+from sfu.identity import RENEWED, utc_now
 from tests.interop.aiortc_peer import Publisher, Viewer
 from tests.interop.node_app import eventually, running_node
 
@@ -62,6 +64,27 @@ async def test_viewer_stays_when_the_publisher_is_replaced_with_another_codec() 
             await viewer.close()
             await first.close()
             await second.close()
+
+
+async def test_who_joins_after_days_shakes_hands_with_another_certificate() -> None:
+    later = timedelta()
+    async with running_node(now=lambda: utc_now() + later) as node:
+        publisher, viewer = Publisher(), Viewer()
+        try:
+            await publisher.start(node, "show")
+            await eventually(lambda: StreamLive("show") in node.events)
+            later = 5 * RENEWED
+            await viewer.start(node, "show")
+            async with asyncio.timeout(20):
+                await viewer.frames("video", 3)
+            told = [
+                next(line for line in each.pc.remoteDescription.sdp.splitlines() if "fingerprint" in line)
+                for each in (publisher, viewer)
+            ]
+            assert told[0] != told[1]
+        finally:
+            await viewer.close()
+            await publisher.close()
 
 
 async def test_closing_the_peer_connection_ends_its_session() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from tests.interop.contract.test_whip import offer
 from tests.interop.contract.user import WITHIN_S, call, live, sign_up
 from tests.interop.serve_process import Process, run_to_end, spillway
 
@@ -86,18 +87,42 @@ async def test_unknown_keys_are_refused_by_name(tmp_path: Path, monkeypatch: pyt
         assert key in errors
 
 
+@pytest.mark.parametrize(
+    ("variables", "named"),
+    [
+        ({"SPILLWAY_COLOUR": "red"}, "SPILLWAY_COLOUR"),
+        ({"SPILLWAY_HTTP_PORT": "x"}, "http_port"),
+        ({"SPILLWAY_CONFIG": "/nowhere.toml"}, "config"),
+    ],
+)
+async def test_a_wrong_environment_is_refused_by_name(
+    tmp_path: Path, variables: dict[str, str], named: str
+) -> None:
+    base = ["--host", "127.0.0.1", "--rtc-port", "0", "--data-dir", str(tmp_path)]
+    code, output, errors = await run_to_end("serve", *base, settings=variables)
+    assert (code, output, len(errors.splitlines())) == (2, "", 1), errors
+    assert named in errors
+
+
 async def test_a_taken_port(tmp_path: Path) -> None:
-    async with spillway(tmp_path / "one") as node:
-        port = node.url.rpartition(":")[2]
+    async with spillway(tmp_path / "one") as node, aiohttp.ClientSession() as http:
+        user = await sign_up(http, node.url)
+        stream = await user.stream()
+        answer, session = await user.post("/whip", await offer(), stream["stream_key"])
+        assert (await call(http, "DELETE", session)).status == 200
+        [udp] = set(re.findall(r"a=candidate:\S+ 1 udp \d+ 127\.0\.0\.1 (\d+)", answer))
+        tcp = node.url.rpartition(":")[2]
         base = ["--host", "127.0.0.1", "--data-dir", str(tmp_path / "two")]
-        code, output, errors = await run_to_end("serve", *base, "--http-port", port, "--rtc-port", "0")
-        assert (code, output, len(errors.splitlines())) == (2, "", 1), errors
-        assert port in errors
-        async with aiohttp.ClientSession() as http:
-            user = await sign_up(http, node.url)
-            stream = await user.stream()
-            async with live(user, stream):
-                pass
+        for http_port, rtc_port, refusal in (
+            (tcp, "0", f"http_port: port {tcp} on 127.0.0.1 is taken"),
+            ("0", udp, f"rtc_port: port {udp} on 127.0.0.1 is taken"),
+        ):
+            ports = ["--http-port", http_port, "--rtc-port", rtc_port]
+            code, output, errors = await run_to_end("serve", *base, *ports)
+            assert (code, output, len(errors.splitlines())) == (2, "", 1), errors
+            assert refusal in errors
+        async with live(user, stream):
+            pass
 
 
 async def test_the_demo_ends_with_all_its_processes(tmp_path: Path) -> None:

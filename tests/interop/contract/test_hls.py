@@ -29,6 +29,11 @@ async def answered(user: User, url: str, status: int = 200) -> Answer:
     return answer
 
 
+async def first_playlist(user: User, manifest_url: str) -> str:
+    """URL of the first rendition."""
+    return urljoin(manifest_url, uris((await answered(user, manifest_url)).text)[0])
+
+
 def uris(playlist: str) -> list[str]:
     return [line for line in playlist.splitlines() if line and not line.startswith("#")]
 
@@ -103,10 +108,12 @@ async def test_live_then_replay(ada: User, visibility: str) -> None:
     (await call(ada.http, "GET", manifest_url)).refused(404, "stream-not-found")
 
 
-async def test_without_a_seat_it_plays_over_hls(http: aiohttp.ClientSession, tmp_path: Path) -> None:
+async def test_without_a_seat_it_plays_over_hls_and_a_restart_keeps_the_replay(
+    http: aiohttp.ClientSession, tmp_path: Path
+) -> None:
     async with spillway(tmp_path, "--seats-per-stream", "0") as node:
         user = await sign_up(http, node.url)
-        stream = await user.stream()
+        stream = await user.stream(record=True)
         async with live(user, stream):
             playback = (await user.api("GET", f"/streams/{stream['stream_id']}/playback")).json
             assert (playback["mode"], playback["reason"]) == ("hls", "full")
@@ -115,4 +122,20 @@ async def test_without_a_seat_it_plays_over_hls(http: aiohttp.ClientSession, tmp
             refused = await call(http, "POST", stream["whep_url"], data=sdp, headers=SDP)
             assert refused.refused(503, "no-seat")["manifest_url"] == stream["manifest_url"]
             assert int(refused.headers["Retry-After"]) > 0
-            await answered(user, stream["manifest_url"])
+            media_url = await first_playlist(user, stream["manifest_url"])
+            async with asyncio.timeout(HLS_S):
+                while not uris((await answered(user, media_url)).text):  # noqa: ASYNC110
+                    await asyncio.sleep(0.2)
+        # it ends live: what has been recorded by then is there afterwards
+        assert await node.stop() == 0
+    async with spillway(tmp_path) as node:
+        user.url = node.url
+        assert (await user.see(stream["stream_id"]))["status"] == "ended"
+        path = f"/streams/{stream['stream_id']}"
+        [recording] = (await user.api("GET", f"{path}/recordings")).json["recordings"]
+        assert recording["duration_s"] > 0
+        replay = await first_playlist(user, f"{node.url}/api/v1{path}/manifest.m3u8")
+        assert "#EXT-X-ENDLIST" in (await answered(user, replay)).text
+        file = await call(http, "GET", recording["mp4_url"])
+        with av.open(io.BytesIO(file.body)) as container:
+            assert next(container.decode(video=0)).width == 640

@@ -22,8 +22,8 @@ __all__ = ["Page", "page"]
 class Page:
     """A connection, and all that it was told."""
 
-    def __init__(self) -> None:
-        self.client = socketio.AsyncClient(reconnection=False)
+    def __init__(self, http: aiohttp.ClientSession | None = None) -> None:
+        self.client = socketio.AsyncClient(reconnection=False, http_session=http)
         self.told: list[tuple[str, Any]] = []
         self.news = asyncio.Event()
         self.client.on("*", self._note)
@@ -58,8 +58,11 @@ class Page:
 
 
 @asynccontextmanager
-async def page(url: str, auth: dict[str, str] | None = None) -> AsyncIterator[Page]:
-    opened = Page()
+async def page(
+    url: str, auth: dict[str, str] | None = None, http: aiohttp.ClientSession | None = None
+) -> AsyncIterator[Page]:
+    """``http``: whose certificates are trusted."""
+    opened = Page(http)
     await opened.client.connect(url, auth=auth, transports=["websocket"], wait_timeout=int(WITHIN_S))
     try:
         yield opened

@@ -9,6 +9,7 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
+from tests.interop.aiortc_peer import Viewer
 from tests.interop.contract.user import WITHIN_S, User, at, call, live
 
 VIEW = {
@@ -147,6 +148,22 @@ async def test_discover(ada: User, http: aiohttp.ClientSession) -> None:
             one["stream_id"],
             two["stream_id"],
         }
+        # the one with a viewer comes first, whichever went live first
+        for each in (one, two):
+            viewer = Viewer()
+            try:
+                await viewer.start(ada, each["stream_id"])
+                async with asyncio.timeout(WITHIN_S):
+                    while True:
+                        found = await discover(sort="viewers")
+                        assert isinstance(found["streams"], list)
+                        order = [(seen["stream_id"], seen["viewers"]["total"]) for seen in found["streams"]]
+                        if order[0] == (each["stream_id"], 1):
+                            break
+                        await asyncio.sleep(0.2)
+                assert order[1][1] == 0
+            finally:
+                await viewer.close()
     for query in ("limit=0", "limit=x", "limit=100000", "cursor=zzz", "sort=length"):
         answer = await call(http, "GET", f"{url}?{query}")
         answer.refused(answer.status)

@@ -108,6 +108,45 @@ async def test_release_drops_the_ssl_object_and_ends_quietly(sides: tuple[Side, 
     assert len(server.pipe.sent) == sent
 
 
+async def test_what_is_left_after_release_tells_a_goodbye(sides: tuple[Side, Side]) -> None:
+    client, server = sides
+    await connect(client, server)
+    await server.dtls.release()
+    before = len(client.pipe.sent)
+    await client.dtls.close()
+    (goodbye,) = client.pipe.sent[before:]
+    assert server.dtls.closes(goodbye)
+    assert server.dtls.closes(b"\x17\xfe\xfd\0\1\0\0\0\0\0\7\0\1x" + goodbye)
+    for at in range(len(goodbye)):
+        forged = goodbye[:at] + bytes([goodbye[at] ^ 1]) + goodbye[at + 1 :]
+        assert not server.dtls.closes(forged), at
+        assert not server.dtls.closes(goodbye[:at]), at
+
+
+@pytest.mark.parametrize(
+    ("suite", "read"),
+    [
+        ("ECDHE-ECDSA-AES128-GCM-SHA256", True),
+        ("ECDHE-ECDSA-AES256-GCM-SHA384", True),
+        ("ECDHE-ECDSA-CHACHA20-POLY1305", True),
+        ("ECDHE-ECDSA-AES128-SHA", False),
+    ],
+)
+@pytest.mark.parametrize("released", ["server", "client"])
+async def test_goodbyes_of_every_cipher_suite(
+    sides: tuple[Side, Side], suite: str, read: bool, released: str
+) -> None:
+    client, server = sides
+    for side in sides:
+        side.identity._create_ssl_context(PROFILES).set_cipher_list(suite.encode())
+    await connect(client, server)
+    ours, peer = (server, client) if released == "server" else (client, server)
+    await ours.dtls.release()
+    before = len(peer.pipe.sent)
+    await peer.dtls.close()
+    assert ours.dtls.closes(peer.pipe.sent[before]) is read
+
+
 async def test_close_notify_ends_the_other_side(sides: tuple[Side, Side]) -> None:
     client, server = sides
     await connect(client, server)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import pytest
 
+from sfu.claim import Claim
 from sfu.config import SfuConfig
 from sfu.events import StreamEnded, ViewersChanged
+from sfu.pending import Pending, TooManyPending
 from tests.unit.sfu.conftest import Node
 from tests.unit.sfu.offers import offer
 from tests.unit.sfu.waiting import eventually
@@ -68,6 +72,43 @@ async def test_seats_of_the_node(config: SfuConfig, node: Node) -> None:
     node.sfu.seats.per_node = 1
     await node.go_live()
     assert [(await node.whep()).status for _ in range(2)] == [201, 503]
+
+
+@pytest.mark.parametrize(
+    "config", [SfuConfig(advertise_ip=("192.0.2.7",), pending_per_address=2, seat_hold_s=0.3)]
+)
+async def test_sessions_before_media_are_bounded_per_address(node: Node) -> None:
+    await node.go_live()
+    assert [(await node.whep()).status for _ in range(2)] == [201, 201]
+    refused = await node.whep()
+    document = await refused.json()
+    assert (refused.status, document["type"]) == (429, "/problems/too-many-connections")
+    assert document["limit"] == 2
+    assert document["manifest_url"] == "https://cdn.example/show.m3u8"
+    assert int(refused.headers["Retry-After"]) > 0
+    assert node.sfu.seats.taken("show") == 2
+    await node.push("connected", node.transports()[-1])
+    await node.push("connected", node.transports()[-1])
+    assert [(await node.whep()).status for _ in range(2)] == [201, 429]
+    await eventually(lambda: node.sfu.seats.taken("show") == 1)  # but for who connected, all were let go
+    assert [(await node.whep()).status for _ in range(3)] == [201, 201, 429]
+
+
+def test_a_thousand_who_connect_may_come_from_one_address() -> None:
+    """200 a second, each 2 s before media."""
+    pending = Pending(SfuConfig().pending_per_address)
+    waiting: deque[Claim] = deque()
+    for _ in range(1000):
+        waiting.append(pending.enter("192.0.2.1"))
+        if len(waiting) > 400:
+            waiting.popleft().release()
+    for place in (*waiting, *waiting):
+        place.release()
+    for _ in range(500):
+        pending.enter("192.0.2.1")
+    with pytest.raises(TooManyPending):
+        pending.enter("192.0.2.1")
+    pending.enter("192.0.2.2")
 
 
 async def test_viewers_are_counted_when_their_media_path_stands(node: Node) -> None:

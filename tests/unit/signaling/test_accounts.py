@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 
+import aiohttp
 import pytest
 
-from tests.unit.signaling.conftest import Api, ManualClock
+from signaling.node import open_node
+from signaling.store.sql_accounts import name_key
+from tests.unit.signaling.conftest import Answer, Api, ManualClock, node_settings
 
 
 async def test_signing_up_gives_a_token_that_works(api: Api) -> None:
@@ -76,16 +81,43 @@ async def test_a_wrong_field_is_pointed_at(api: Api, body: object, pointer: str)
     assert "correct horse" not in answer.content.decode()
 
 
-async def test_guessing_a_password_gets_slow(api: Api, clock: ManualClock) -> None:
-    await api.sign_up("Ada")
-    wrong = {"name": "Ada", "password": "wrong horse"}
-    statuses = [(await api.call("POST", "/api/v1/tokens", wrong)).status for _ in range(12)]
+async def sign_in(api: Api, address: str, password: str, name: str = "Ada") -> Answer:
+    body = {"name": name, "password": password}
+    return await api.call("POST", "/api/v1/tokens", body, headers={"X-Forwarded-For": address})
+
+
+@pytest.fixture
+async def proxied(tmp_path: Path, clock: ManualClock) -> AsyncIterator[Api]:
+    """A node that believes which address a request comes from."""
+    settings = node_settings(tmp_path, trusted_proxies=["127.0.0.1"])
+    async with open_node(settings, clock) as node, aiohttp.ClientSession() as session:
+        yield Api(node, session)
+
+
+async def test_guessing_a_password_gets_slow(proxied: Api, clock: ManualClock) -> None:
+    await proxied.sign_up("Ada")
+    mallory, ada = "192.0.2.66", "192.0.2.1"
+    statuses = [(await sign_in(proxied, mallory, "wrong horse")).status for _ in range(12)]
     assert statuses == [401] * 10 + [429] * 2
-    answer = await api.call("POST", "/api/v1/tokens", {"name": "ADA", "password": "correct horse"})
+    answer = await sign_in(proxied, mallory, "correct horse", "ADA")
     assert (answer.status, answer.problem) == (429, "rate-limited")
-    clock.advance(float(answer.headers["Retry-After"]))
-    right = {"name": "Ada", "password": "correct horse"}
-    assert (await api.call("POST", "/api/v1/tokens", right)).status == 200
+    wait_s = int(answer.headers["Retry-After"])
+    assert f"{wait_s} s" in answer.json["detail"]
+    # the owner of the name is not locked out
+    assert (await sign_in(proxied, ada, "correct horse")).status == 200
+    clock.advance(wait_s)
+    assert (await sign_in(proxied, mallory, "correct horse")).status == 200
+
+
+async def test_guessing_from_many_addresses_gets_slow_too(proxied: Api, clock: ManualClock) -> None:
+    await proxied.sign_up("Ada")
+    limits = proxied.node.limits
+    for number in range(100):
+        limits.wrong_password(f"192.0.2.{number}", name_key("Ada"))
+    answer = await sign_in(proxied, "198.51.100.1", "correct horse")
+    assert (answer.status, answer.problem) == (429, "rate-limited")
+    clock.advance(int(answer.headers["Retry-After"]))
+    assert (await sign_in(proxied, "198.51.100.1", "correct horse")).status == 200
 
 
 async def test_signing_up_is_limited_per_address(api: Api, clock: ManualClock) -> None:

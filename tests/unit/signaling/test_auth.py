@@ -86,9 +86,11 @@ async def test_wrong_keys_are_not_kept_and_the_cache_is_bounded(clock: ManualClo
 def test_a_playback_token_opens_its_stream_until_it_ends(clock: ManualClock) -> None:
     tokens = PlaybackTokens(b"secret")
     token = tokens.issue("s1", clock.now() + timedelta(seconds=60))
-    assert tokens.stream_of(token, clock.now()) == "s1"
-    assert tokens.stream_of(token, clock.now() + timedelta(seconds=60)) is None
-    assert PlaybackTokens(b"other").stream_of(token, clock.now()) is None
+    found = tokens.read(token, clock.now())
+    assert found is not None
+    assert found.stream_id == "s1"
+    assert tokens.read(token, clock.now() + timedelta(seconds=60)) is None
+    assert PlaybackTokens(b"other").read(token, clock.now()) is None
 
 
 def test_a_changed_playback_token_opens_nothing(clock: ManualClock) -> None:
@@ -97,9 +99,9 @@ def test_a_changed_playback_token_opens_nothing(clock: ManualClock) -> None:
     for at in range(len(token)):
         for letter in "A_.é \x00":
             changed = token[:at] + letter + token[at + 1 :]
-            assert changed == token or tokens.stream_of(changed, clock.now()) is None
-        assert tokens.stream_of(token[:at], clock.now()) is None
-    assert tokens.stream_of(token + "=", clock.now()) is None
+            assert changed == token or tokens.read(changed, clock.now()) is None
+        assert tokens.read(token[:at], clock.now()) is None
+    assert tokens.read(token + "=", clock.now()) is None
 
 
 def test_the_secret_is_made_once_and_private(tmp_path: Path) -> None:

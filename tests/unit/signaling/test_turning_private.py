@@ -32,7 +32,9 @@ async def test_viewers_leave_and_only_those_who_may_come_again(
     tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = FakeMedia()
-    monkeypatch.setattr(signaling.node, "Sfu", lambda _: Sfu(SfuConfig(host=("127.0.0.1",)), engine=engine))
+    monkeypatch.setattr(
+        signaling.node, "Sfu", lambda _, now: Sfu(SfuConfig(host=("127.0.0.1",)), engine=engine)
+    )
     settings = node_settings(tmp_path, roles=["api", "gateway", "engine"], rtc_port=0)
     async with open_node(settings, clock) as node, aiohttp.ClientSession() as session:
         api = Api(node, session)
