@@ -1,12 +1,13 @@
 // Reads the latency pattern from a <video> that plays HLS, and what happens around it.
 
 /**
- * Every frame that is presented: [Unix time in ms, latency in ms or null where the CRC does not fit, seconds
- * buffered ahead of it]. A wait is a `waiting` event after the first `playing`: [Unix time in ms, seconds
- * buffered ahead].
+ * Samples: every frame that is presented, as [Unix time in ms, latency in ms or null where the CRC does not fit,
+ * seconds buffered ahead of it]. Waits: from each `waiting` event after the first `playing` to the next one, as
+ * [Unix time in ms, how many ms].
  */
 export function followPattern(video) {
   const followed = { samples: [], waits: [], rates: [], playing: !video.paused && video.readyState > 2 };
+  let waiting = null;
   const ahead = () => {
     const { buffered, currentTime } = video;
     return buffered.length ? buffered.end(buffered.length - 1) - currentTime : 0;
@@ -18,8 +19,16 @@ export function followPattern(video) {
     video.requestVideoFrameCallback(look);
   };
   video.requestVideoFrameCallback(look);
-  video.addEventListener("playing", () => (followed.playing = true));
-  video.addEventListener("waiting", () => followed.playing && followed.waits.push([Date.now(), ahead()]));
+  video.addEventListener("playing", () => {
+    followed.playing = true;
+    if (waiting !== null) waiting[1] = Date.now() - waiting[0];
+    waiting = null;
+  });
+  video.addEventListener("waiting", () => {
+    if (!followed.playing || waiting !== null) return;
+    waiting = [Date.now(), Infinity];
+    followed.waits.push(waiting);
+  });
   video.addEventListener("ratechange", () => followed.rates.push([Date.now(), video.playbackRate]));
   window.followed = followed;
 }
