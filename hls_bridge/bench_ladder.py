@@ -1,7 +1,9 @@
 """``spillway bench ladder``: CPU of our ladder against the ffmpeg command line, same encoder settings.
 
 Both decode the same H.264 source with one thread and make the same rungs with libx264 and fragmented MP4;
-quality is the luma PSNR of every rung, scaled up to the source's size, against the source.
+quality is the luma PSNR of every rung, scaled up to the source's size, against the source. With
+``--passthrough`` our top rung is the source itself; ``ratio`` is then still against ffmpeg that transcodes
+all rungs, ``copy_ratio`` against ffmpeg that copies the top one (``-c copy``) and transcodes the others.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import argparse
 import io
 import resource
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -38,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rungs", type=int, default=4, help="rungs, the best first")
     parser.add_argument("--passthrough", action="store_true", help="the source is the top rung")
     parser.add_argument("--seconds", type=int, default=10, help="length of the source that is made")
+    parser.add_argument("--runs", type=int, default=1, help="runs of each, in turn; the medians are given")
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
@@ -53,25 +57,41 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
             renditions = choose_ladder(stream.width, stream.height, fps, passthrough=args.passthrough)
         renditions = renditions[: args.rungs]
         print(f"rungs: {', '.join(r.name for r in renditions)}", file=sys.stderr)
-        ours_cpu, seconds, ours = _ours(source, renditions, fps, args.passthrough)
-        print(f"ours: {ours_cpu / seconds:.3f} CPU s per s", file=sys.stderr)
         # What passing the top rung through saves is measured against transcoding all of them.
         all_transcoded = choose_ladder(stream.width, stream.height, fps)[: args.rungs]
-        theirs_cpu, theirs = _ffmpeg(ffmpeg, source, all_transcoded, fps, Path(folder))
-        print(f"ffmpeg: {theirs_cpu / seconds:.3f} CPU s per s", file=sys.stderr)
+        cpu: dict[str, list[float]] = defaultdict(list)
+        for _ in range(args.runs):
+            used, seconds, ours = _ours(source, renditions, fps, args.passthrough)
+            cpu["ours"].append(used / seconds)
+            used, theirs = _ffmpeg(ffmpeg, source, all_transcoded, fps, Path(folder))
+            cpu["ffmpeg"].append(used / seconds)
+            if args.passthrough:
+                used, _ = _ffmpeg(ffmpeg, source, renditions, fps, Path(folder))
+                cpu["ffmpeg -c copy"].append(used / seconds)
+        for name, values in cpu.items():
+            print(f"{name}: {', '.join(f'{v:.3f}' for v in values)} CPU s per s", file=sys.stderr)
+        median = {name: statistics.median(values) for name, values in cpu.items()}
         transcoded = [r.name for r in renditions if not r.passthrough]
         psnr = [_psnr(source, ours[name]) for name in transcoded]
         ffmpeg_psnr = [_psnr(source, theirs[name]) for name in transcoded]
         for name, mine, other in zip(transcoded, psnr, ffmpeg_psnr, strict=True):
             print(f"{name}: {mine:.2f} dB, ffmpeg {other:.2f} dB", file=sys.stderr)
     return {
-        "cpu_s_per_s": round(ours_cpu / seconds, 4),
-        "ffmpeg_cpu_s_per_s": round(theirs_cpu / seconds, 4),
-        "ratio": round(ours_cpu / theirs_cpu, 4),
+        "cpu_s_per_s": round(median["ours"], 4),
+        "ffmpeg_cpu_s_per_s": round(median["ffmpeg"], 4),
+        "ratio": round(median["ours"] / median["ffmpeg"], 4),
         "psnr_db": round(sum(psnr) / len(psnr), 3),
         "ffmpeg_psnr_db": round(sum(ffmpeg_psnr) / len(ffmpeg_psnr), 3),
         "rungs": [r.name for r in renditions],
+        **_against_copy(median),
     }
+
+
+def _against_copy(median: dict[str, float]) -> dict[str, float]:
+    copy = median.get("ffmpeg -c copy")
+    if copy is None:
+        return {}
+    return {"ffmpeg_copy_cpu_s_per_s": round(copy, 4), "copy_ratio": round(median["ours"] / copy, 4)}
 
 
 def _make_source(path: Path, seconds: int) -> Path:
@@ -151,18 +171,22 @@ def _ours(
 def _ffmpeg(
     ffmpeg: str, source: Path, renditions: tuple[Rendition, ...], fps: int, folder: Path
 ) -> tuple[float, dict[str, bytes]]:
-    """The usual command line: split, a scaler per rung from the source, one thread each."""
-    labels = "".join(f"[s{i}]" for i in range(len(renditions)))
-    graph = [f"[0:v]split={len(renditions)}{labels}"]
-    for i, r in enumerate(renditions):
+    """The usual command line: split, a scaler per rung from the source, one thread each; a passthrough
+    rendition is copied."""
+    transcoded = [r for r in renditions if not r.passthrough]
+    labels = "".join(f"[s{i}]" for i in range(len(transcoded)))
+    graph = [f"[0:v]split={len(transcoded)}{labels}"]
+    for i, r in enumerate(transcoded):
         rate = f"fps={r.fps}," if r.fps != fps else ""
         graph.append(f"[s{i}]{rate}scale={r.width}:{r.height}[v{i}]")
     command = [ffmpeg, "-y", "-v", "error", "-threads", "1", "-i", str(source), "-filter_threads", "1"]
     command += ["-filter_complex_threads", "1", "-filter_complex", ";".join(graph)]
     fragments = ["-movflags", "frag_keyframe+empty_moov+default_base_moof", "-f", "mp4"]
-    files = {}
-    for i, r in enumerate(renditions):
-        files[r.name] = folder / f"{r.name}.mp4"
+    files = {r.name: folder / f"{r.name}.mp4" for r in renditions}
+    for r in renditions:
+        if r.passthrough:
+            command += ["-map", "0:v", "-c:v", "copy", *fragments, str(files[r.name])]
+    for i, r in enumerate(transcoded):
         command += ["-map", f"[v{i}]", "-c:v", "libx264", "-preset", r.preset, "-tune", "zerolatency"]
         command += ["-profile:v", "high", "-threads", "1", "-b:v", str(r.bitrate_bps)]
         command += ["-maxrate", str(r.maxrate_bps), "-bufsize", str(r.bufsize_bits)]

@@ -9,7 +9,7 @@ import av
 from av.video.frame import VideoFrame
 
 from hls_bridge.encoder import PassthroughTrack
-from hls_bridge.gop_watch import SEGMENT_US
+from hls_bridge.gop_watch import SEGMENT_US, SHORTEST_US
 from hls_bridge.ladder import Ladder
 from hls_bridge.pacer import Paced, Pacer
 from hls_bridge.part import EpochStart, Event
@@ -76,6 +76,7 @@ class Epoch:
             self._pacer.push((frame, source_number), start_us - 1_000_000 // fps)
         self._segment = -1
         self._cut_pending = False
+        self._cut_us = start_us
         self._last_us = start_us
         self._last_unit_us = start_us - 1
         self._started = False
@@ -105,7 +106,9 @@ class Epoch:
             self._cut_pending = True
             if self._segment >= 0:
                 self._sound.cut_at(at_us)
-        self._sound.know_until(at_us)
+            self._cut_us = at_us
+        # No segment is shorter: its sound needn't wait for its pictures.
+        self._sound.know_until(max(at_us, self._cut_us + SHORTEST_US))
         self.ladder.push_source(data, _ticks(at_us), keyframe=keyframe, begins_segment=cut)
 
     def push_picture(self, frame: VideoFrame, at_us: int, number: int) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import av
 from av.stream import Stream
 
+from hls_bridge.gop_watch import SHORTEST_US
 from hls_bridge.part import Part
 
 __all__ = ["AUDIO_PART_US", "PART_US", "PartCutter", "PartMuxer", "Sample", "TrackPackager"]
@@ -52,16 +53,24 @@ class CutPart:
 class PartCutter:
     """Groups samples so that no part is longer than the target and each segment begins a part.
 
-    With durations known the part leaves with its last sample; without, one sample is held back until
-    the next one says how long it lasts.
+    With durations known the part leaves with its last sample. Without, one sample is held back until the next
+    one says how long it lasts; only where the rate is steady and no segment can end yet, the sample that
+    fills a part is taken to last as long as the others, and the next one begins where it ends.
     """
 
-    def __init__(self, target: int) -> None:
+    def __init__(self, target: int, shortest_segment: int = 0) -> None:
+        """``shortest_segment``: no sample begins a segment before the last one is this long."""
         self._target = target
+        self._shortest_segment = shortest_segment
         self._open: list[Sample] = []
         self._held: Sample | None = None
         self._segment = 0
         self._index = 0
+        self._segment_pts = 0
+        self._next_pts: int | None = None
+        """Where the sample must begin that follows one whose length was foretold."""
+        self._elastic = False
+        """Samples come without durations, so one may be a little shorter than the source's."""
 
     @property
     def segment(self) -> int:
@@ -70,12 +79,18 @@ class PartCutter:
 
     def push(self, sample: Sample) -> list[CutPart]:
         out: list[CutPart] = []
+        self._elastic = sample.duration is None
+        if self._next_pts is not None:
+            sample.pts, self._next_pts = self._next_pts, None
+            if sample.begins_segment:
+                self._segment, self._index = self._segment + 1, 0
         if (held := self._held) is not None:
             self._held = None
-            held.duration = max(1, sample.pts - held.pts)
+            held.duration = self._fitted(held.pts, max(1, sample.pts - held.pts))
+            sample.pts = held.pts + held.duration
             held.ends_segment = sample.begins_segment
             self._add(held, out)
-        if sample.duration is None:
+        if sample.duration is None and not self._foretell(sample):
             self._held = sample
         else:
             self._add(sample, out)
@@ -92,14 +107,38 @@ class PartCutter:
             out.append(self._close(last=True))
         return out
 
+    def _foretell(self, sample: Sample) -> bool:
+        """Give the sample that fills a part the others' duration, if one can be sure of it."""
+        steps = [each.duration or 0 for each in self._open]
+        if not steps or 4 * (max(steps) - min(steps)) > steps[-1]:
+            return False
+        duration = self._fitted(sample.pts, steps[-1])
+        end = sample.pts + duration
+        if not self._full(end, steps[-1]) or end - self._segment_pts >= self._shortest_segment:
+            return False
+        sample.duration, self._next_pts = duration, end
+        return True
+
+    def _fitted(self, pts: int, duration: int) -> int:
+        """The duration, shortened by up to an eighth where the part would otherwise be too long: ten frames
+        of a source at 30 a second are the target or a little more, as its clock and ours go."""
+        room = self._open[0].pts + self._target - pts if self._open else duration
+        return room if self._elastic and room < duration <= room * 8 // 7 else duration
+
+    def _full(self, end: int, duration: int) -> bool:
+        """Whether no sample of this duration fits behind ``end``."""
+        return end + self._fitted(end, duration) - self._open[0].pts > self._target
+
     def _add(self, sample: Sample, out: list[CutPart]) -> None:
         assert sample.duration is not None
         end = sample.pts + sample.duration
         if self._open and end - self._open[0].pts > self._target:
             out.append(self._close(last=False))
+        if not self._open and self._index == 0:
+            self._segment_pts = sample.pts
         self._open.append(sample)
         # The next sample lasts as long as this one, as far as one knows: if it no longer fits, go now.
-        if sample.ends_segment or end + sample.duration - self._open[0].pts > self._target:
+        if sample.ends_segment or self._full(end, sample.duration):
             out.append(self._close(last=sample.ends_segment))
 
     def _close(self, *, last: bool) -> CutPart:
@@ -156,7 +195,8 @@ class TrackPackager:
         self._name = name
         self._ticks = time_base.denominator
         target_us = AUDIO_PART_US if template.type == "audio" else PART_US
-        self._cutter = PartCutter(target_us * self._ticks // 1_000_000)
+        shortest = SHORTEST_US * self._ticks // 1_000_000
+        self._cutter = PartCutter(target_us * self._ticks // 1_000_000, shortest)
         self._muxer = PartMuxer(template, time_base)
         self._first_segment = first_segment
         self._sound = template.type == "audio"

@@ -20,7 +20,7 @@ def jpeg_of(frame: av.VideoFrame, scaler: VideoReformatter | None = None) -> byt
     """A JPEG whose shorter side has 180 pixels."""
     scale = SHORT_SIDE / min(frame.width, frame.height)
     width, height = (max(2, round(side * scale / 2) * 2) for side in (frame.width, frame.height))
-    small = (scaler or VideoReformatter()).reformat(frame, width, height, "yuvj420p")
+    small = (scaler or VideoReformatter()).reformat(frame, width, height, "yuvj420p", threads=1)
     small.pts, small.time_base = 0, Fraction(1, 30)
     context = av.CodecContext.create("mjpeg", "w")
     context.width, context.height, context.pix_fmt = width, height, "yuvj420p"

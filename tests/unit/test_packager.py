@@ -94,6 +94,32 @@ def test_held_samples_get_their_length_from_the_next() -> None:
     ]
 
 
+def test_a_steady_source_fills_its_parts_without_waiting() -> None:
+    """What fills a part goes with it, unless the segment may end there; a late sample leaves no hole."""
+    cutter = PartCutter(30_000, shortest_segment=50_000)
+    got, ends = [], 0
+    for index in range(42):
+        jitter = 20 if index % 3 else 0
+        late = 4500 if index == 30 else jitter
+        begins = index in (0, 20)
+        for cut in cutter.push(Sample(av.Packet(b"x"), index * 3000 + late, begins, begins)):
+            times = [(s.pts, s.pts + (s.duration or 0)) for s in cut.samples]
+            assert [start for start, _ in times] == [ends, *(end for _, end in times[:-1])]
+            ends = times[-1][1]
+            assert ends - times[0][0] <= 30_000
+            got.append((index, cut.segment, cut.index, cut.last, len(cut.samples)))
+    assert got == [(9, 0, 0, False, 10), (20, 0, 1, True, 10), (29, 1, 0, False, 10), (40, 1, 1, False, 10)]
+
+
+def test_an_unsteady_source_is_waited_for() -> None:
+    cutter = PartCutter(30_000, shortest_segment=150_000)
+    times = [0, 3000, 9000, 12_000, 15_000, 18_000, 24_000, 27_000]
+    for pts in times:
+        assert cutter.push(Sample(av.Packet(b"x"), pts, pts == 0, pts == 0)) == []
+    (cut,) = cutter.push(Sample(av.Packet(b"x"), 33_000, False, False))
+    assert [sample.pts for sample in cut.samples] == times[:-1]
+
+
 def test_passthrough_keeps_the_bytes() -> None:
     context = av.CodecContext.create("libx264", "w")
     context.width, context.height, context.pix_fmt = 640, 360, "yuv420p"
@@ -112,11 +138,11 @@ def test_passthrough_keeps_the_bytes() -> None:
     for index, (data, key) in enumerate(units):
         packet = passthrough.packet(data, 90_000 + 3000 * index, key)
         parts += track.push(Sample(packet, 90_000 + 3000 * index, key, key))
-    assert [p.segment for p in parts] == [0] * 6 + [1] * 6
+    assert [p.segment for p in parts] == [0] * 6 + [1] * 6 + [2]
     whole = passthrough.init + b"".join(p.data for p in parts)
     with av.open(io.BytesIO(whole)) as container:
         times = [round(f.time * 30) for f in container.decode(video=0)]
-    assert times == list(range(30, 150))
+    assert times == list(range(30, 160))
 
 
 def test_sound_parts() -> None:

@@ -5,16 +5,20 @@ import { Emitter } from "../api/emitter";
 import { backoffMs } from "../rtc/recovery";
 import { play } from "./autoplay";
 import type { Beacon } from "./beacon";
+import { LiveSync } from "./liveSync";
 import { countVariants, rungLabel } from "./masterPlaylist";
 import { AUTO, type Player, type PlayerEvents, type PlayerState, type PlayerStats, type Quality } from "./player";
 
-/** Parts of 1/3 s: glass to glass 1.04 s at 0.7 s behind the edge. */
-const LOW_LATENCY_TARGET_S = 0.7;
+/** Where playing begins, behind the newest part; `LiveSync` keeps it there. */
+const LOW_LATENCY_TARGET_S = 0.8;
+
+/** Beyond this it jumps instead of playing faster: a minute and more would pass until it is there. */
+const FAR_BEHIND_S = 6;
 
 const LIVE: Partial<HlsConfig> = {
   lowLatencyMode: true,
-  // Above 1 is what makes hls.js catch up after a stall; 1.08 is below what one hears.
-  maxLiveSyncPlaybackRate: 1.08,
+  // The rate is left to LiveSync.
+  maxLiveSyncPlaybackRate: 1,
   liveSyncOnStallIncrease: 0.25,
   backBufferLength: 30,
 };
@@ -47,6 +51,7 @@ export class HlsPlayer implements Player {
   private everPlayed = false;
   private bytes: { total: number; atMs: number } | null = null;
   private loaded = 0;
+  private readonly sync = new LiveSync();
   private frames: { total: number; atMs: number } | null = null;
 
   constructor(
@@ -80,6 +85,7 @@ export class HlsPlayer implements Player {
     hls.once(Events.LEVEL_LOADED, (_, { details }) => {
       if (details.live && details.partTarget > 0 && !this.windowed) hls.targetLatency = LOW_LATENCY_TARGET_S;
     });
+    if (!this.windowed) hls.on(Events.BUFFER_APPENDING, this.followEdge);
     hls.on(Events.FRAG_LOADED, (_, { frag }) => (this.loaded += frag.stats.loaded));
     hls.on(Events.ERROR, (_, data) => this.handleError(data));
     hls.loadSource(this.manifestUrl);
@@ -108,6 +114,7 @@ export class HlsPlayer implements Player {
     if (video !== null) {
       for (const name of MEDIA_EVENTS) video.removeEventListener(name, this.onMedia);
       if (this.hls === null) video.removeAttribute("src");
+      video.playbackRate = 1;
     }
     this.hls = null;
     this.video = null;
@@ -185,12 +192,34 @@ export class HlsPlayer implements Player {
     return Promise.resolve();
   }
 
+  private readonly followEdge = (): void => {
+    const { video, hls } = this;
+    if (video === null || video.paused || video.seeking || hls?.latestLevelDetails?.live !== true) return;
+    const { buffered } = video;
+    if (buffered.length === 0) return;
+    const aheadS = buffered.end(buffered.length - 1) - video.currentTime;
+    if (aheadS > FAR_BEHIND_S && hls.liveSyncPosition !== null) {
+      video.currentTime = hls.liveSyncPosition;
+      this.sync.restart();
+      return;
+    }
+    const rate = this.sync.update(aheadS, performance.now());
+    if (video.playbackRate !== rate) video.playbackRate = rate;
+  };
+
   private readonly onMedia = (event: Event): void => {
     if (event.type === "loadedmetadata") this.seekBehind(this.options.behindS ?? Number.POSITIVE_INFINITY);
     else if (event.type === "playing") this.setState("playing");
-    else if (event.type === "waiting") this.setState("reconnecting");
+    else if (event.type === "waiting") this.wait();
     else if (this.hls === null || event.type === "ended") this.events.emit("ended", { reason: "offline", problem: null });
   };
+
+  private wait(): void {
+    // A seek waits as well, and says nothing about the line.
+    if (this.everPlayed && this.video?.seeking === false) this.sync.stalled();
+    else this.sync.restart();
+    this.setState("reconnecting");
+  }
 
   private handleError(data: ErrorData): void {
     if (!data.fatal) return;
