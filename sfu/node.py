@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from datetime import datetime
@@ -34,6 +35,10 @@ EVENTS_PER_TURN = 1024
 
 LEVELS_S = 0.15
 """How often audio levels are read: a syllable is about as long."""
+
+ADDRESSES_S = 2.0
+"""How often the machine's addresses are read, which takes a millisecond: someone who has just plugged a cable
+in, or connected a VPN, needs longer than that to open a page."""
 
 
 class _CodecMismatch(Protocol):
@@ -80,6 +85,7 @@ class Sfu:
         self.router = Router(self)
         self.sessions = Sessions()
         self.candidates: list[Candidate] = []
+        """Named in every answer from now on."""
         self.lost_events = 0
         self.codec_mismatches = 0
         self._engine = engine
@@ -102,10 +108,10 @@ class Sfu:
                 gso=self.config.gso,
                 limits=self.config.engine_limits(),
             )
-        addresses = candidate_addresses(self.config.host, self.config.advertise_ip)
-        self.candidates = [Candidate(address, self._engine.port) for address in addresses]
+        self._read_addresses()
         asyncio.get_running_loop().add_reader(self._engine.fileno(), self._read_events)
         self.tasks.spawn(self._poll_levels(), "audio levels")
+        self.tasks.spawn(self._poll_addresses(), "addresses")
         return self
 
     async def __aexit__(
@@ -166,6 +172,18 @@ class Sfu:
             for stream in self.router.streams()
             for source in stream.program.sources
         )
+
+    def _read_addresses(self) -> None:
+        addresses = candidate_addresses(self.config.host, self.config.advertise_ip)
+        self.candidates = [Candidate(address, self.engine.port) for address in addresses]
+
+    async def _poll_addresses(self) -> None:
+        """Interfaces come and go; sockets bound to all addresses serve the new ones too."""
+        while True:
+            await asyncio.sleep(ADDRESSES_S)
+            # a kernel that doesn't tell them now may do so next time
+            with contextlib.suppress(OSError):
+                self._read_addresses()
 
     async def _poll_levels(self) -> None:
         while True:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
@@ -46,6 +46,7 @@ GAUGES = {
     "publishers": "WebRTC publishers",
     "streams_live": "streams that this node carries",
     "transports": "WebRTC transports",
+    "subscriptions": "tracks that are sent to somebody",
 }
 
 
@@ -84,6 +85,7 @@ class Metrics:
             ["event", "ok"],
             registry=self.registry,
         )
+        self.tasks = Gauge("spillway_tasks", "asyncio tasks of the node", registry=self.registry)
         self.loop_lag = Histogram(
             "spillway_event_loop_lag_seconds",
             "how late the event loop is",
@@ -92,6 +94,8 @@ class Metrics:
         )
 
     def render(self) -> bytes:
+        """Called in the event loop, whose tasks it counts."""
+        self.tasks.set(len(asyncio.all_tasks()))
         return generate_latest(self.registry)
 
     async def run(self, monotonic_s: Callable[[], float]) -> None:

@@ -127,6 +127,7 @@ class WebRtc:
                 "publishers": sum(each.publishing for each in self._sfu.sessions),
                 "streams_live": sum(each.live for each in streams),
                 "transports": sum(worker["transports"] for worker in workers),
+                "subscriptions": sum(worker["subscriptions"] for worker in workers),
             },
             forward_us=sum(worker["forward_us"] for worker in workers),
             forward_count=sum(worker["forward_count"] for worker in workers),

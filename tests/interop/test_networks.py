@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from tests.conformance import sdp
 from tests.conformance.check import report
+from tests.conformance.peer import identity
 from tests.conformance.suite import Target, run_suite
 from tests.interop.namespaces import WHY_NOT, inside, ip, namespace, run_in
 from tests.interop.serve_process import spillway
@@ -34,6 +36,24 @@ def make_stream(url: str) -> Any:
     return call("/api/v1/streams", {"title": "Show", "category": "test", "record": False}, token)
 
 
+async def reach_media(client: str, url: str, stream: Any) -> None:
+    """The conformance suite in namespace ``client`` publishes to the node at ``url`` and watches."""
+    suite = await asyncio.create_subprocess_exec(
+        *inside(client),
+        *(sys.executable, "-m", "tests.conformance", "--only", MEDIA),
+        *("--whip", f"{url}/whip", "--whip-token", stream["stream_key"]),
+        *("--whep", f"{url}/whep/{stream['stream_id']}"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    async with asyncio.timeout(120):
+        output, _ = await suite.communicate()
+    text = output.decode()
+    assert suite.returncode == 0, text
+    assert "PASS  whep/media-comes" in text
+    assert " 0 failed" in text
+
+
 async def test_ipv6_only(tmp_path: Path) -> None:
     async with spillway(tmp_path, host="::1") as node:
         assert node.url.startswith("http://[::1]:")
@@ -43,6 +63,36 @@ async def test_ipv6_only(tmp_path: Path) -> None:
     names = {each.check.name for each in results if each.outcome == "PASS"}
     assert {"whip/media-path-comes-up", "whep/media-comes"} <= names, report(results)
     assert all(each.outcome == "PASS" for each in results), report(results)
+
+
+@pytest.mark.skipif(WHY_NOT is not None, reason=WHY_NOT or "")
+async def test_an_interface_that_appears_later(tmp_path: Path) -> None:
+    """A node that began with loopback only; then a cable is plugged in, and a peer behind it publishes and
+    watches."""
+    tag = f"{os.getpid():x}"[-6:]
+    with namespace(f"late{tag}") as server, namespace(f"far{tag}") as client:
+        async with spillway(tmp_path, host="0.0.0.0", prefix=inside(server)) as node:
+            stream = await asyncio.to_thread(run_in, server, lambda: make_stream(node.url))
+            whip = f"{node.url}/whip/{stream['stream_key']}"
+            offer = sdp.offer("ufrag", "p" * 22, identity().fingerprint, direction="sendonly")
+
+            def told() -> set[str]:
+                """Addresses of the candidates in an answer."""
+                request = urllib.request.Request(whip, offer.encode(), {"Content-Type": "application/sdp"})
+                with urllib.request.urlopen(request, timeout=20) as answer:
+                    return {host for host, _ in sdp.parse_answer(answer.read().decode()).candidates}
+
+            assert await asyncio.to_thread(run_in, server, told) == {"127.0.0.1"}
+            ends = f"n{tag}", f"p{tag}"
+            ip("link", "add", ends[0], "netns", server, "type", "veth", "peer", ends[1], "netns", client)
+            for place, end, host in ((server, ends[0], 2), (client, ends[1], 1)):
+                ip("-n", place, "addr", "add", f"10.78.0.{host}/24", "dev", end)
+                ip("-n", place, "link", "set", end, "up")
+            async with asyncio.timeout(20):
+                both = {"10.78.0.2", "127.0.0.1"}
+                while await asyncio.to_thread(run_in, server, told) != both:  # noqa: ASYNC110  # no event tells
+                    await asyncio.sleep(0.2)
+            await reach_media(client, f"http://10.78.0.2:{node.url.rsplit(':', 1)[1]}", stream)
 
 
 @pytest.mark.skipif(WHY_NOT is not None, reason=WHY_NOT or "")
@@ -64,18 +114,4 @@ async def test_several_interfaces_and_an_advertised_address(tmp_path: Path) -> N
         async with spillway(tmp_path, *flags, host="0.0.0.0", prefix=inside(server)) as node:
             port = node.url.rsplit(":", 1)[1]
             stream = await asyncio.to_thread(run_in, server, lambda: make_stream(node.url))
-            url = f"http://10.77.1.2:{port}"
-            suite = await asyncio.create_subprocess_exec(
-                *inside(client),
-                *(sys.executable, "-m", "tests.conformance", "--only", MEDIA),
-                *("--whip", f"{url}/whip", "--whip-token", stream["stream_key"]),
-                *("--whep", f"{url}/whep/{stream['stream_id']}"),
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
-            )
-            async with asyncio.timeout(120):
-                output, _ = await suite.communicate()
-    text = output.decode()
-    assert suite.returncode == 0, text
-    assert "PASS  whep/media-comes" in text
-    assert " 0 failed" in text
+            await reach_media(client, f"http://10.77.1.2:{port}", stream)

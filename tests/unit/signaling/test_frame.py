@@ -110,6 +110,8 @@ async def test_health_readiness_and_metrics(api: Api, clock: ManualClock) -> Non
     for name in (
         "spillway_joins_total",
         "spillway_seats",
+        "spillway_subscriptions",
+        "spillway_tasks",
         "spillway_packets_sent_total",
         "spillway_bytes_sent_total",
         "spillway_packets_lost_total",

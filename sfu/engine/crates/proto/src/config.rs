@@ -48,6 +48,26 @@ pub struct Limits {
     /// A transport that nobody has reached yet, or that has no keys yet, is closed after this: else a guest
     /// who never ends a handshake would hold its place.
     pub connect: Duration,
+    /// Time that a publisher may stay past its bounds before it is closed: an encoder that overshoots at a
+    /// change of scene is back within a second or two.
+    pub publisher_patience: Duration,
+    /// Addresses remembered per transport: a phone has two interfaces, two families each, and a TURN relay.
+    pub paths_per_transport: usize,
+    /// Packets sent again to one peer per second: a quarter of 25 Mb/s. More is a storm, or a path that
+    /// retransmissions only make worse.
+    pub rtx_per_s: usize,
+    /// Sequence numbers of one peer's NACKs that are looked up per second: all packets of 100 Mb/s. One NACK
+    /// of the largest size names 6,000.
+    pub nacked_per_s: usize,
+    /// DTLS datagrams of one peer that go up to the control side per second, and as many at once: a handshake
+    /// takes ten, a data channel's chat some; the control side works a millisecond on each.
+    pub dtls_per_s: u32,
+    /// ICE-TCP connections of a node: browsers open one beside UDP, so four nodes' seats.
+    pub tcp_connections: usize,
+    /// Of those from one address: an office behind one NAT.
+    pub tcp_connections_per_address: usize,
+    /// Bytes that wait for a peer that reads its TCP connection slowly: 1 s at 2 Mb/s.
+    pub tcp_pending_bytes: usize,
 }
 
 impl Default for Limits {
@@ -64,6 +84,14 @@ impl Default for Limits {
             handshakes: 256,
             consent: Duration::from_secs(30),
             connect: Duration::from_secs(30),
+            publisher_patience: Duration::from_secs(5),
+            paths_per_transport: 8,
+            rtx_per_s: 640,
+            nacked_per_s: 10_240,
+            dtls_per_s: 64,
+            tcp_connections: 4_096,
+            tcp_connections_per_address: 256,
+            tcp_pending_bytes: 256 * 1024,
         }
     }
 }

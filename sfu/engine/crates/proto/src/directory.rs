@@ -87,7 +87,7 @@ impl Directory {
 
     /// The offset between the wall clock of injected reports and node time: one for all injectors of this
     /// process, whichever worker they are on, since they share that clock.
-    pub fn observe_injected(&self, now: Time, ntp: u64) -> i64 {
+    pub fn observe_injected(&self, now: Time, ntp: u64) -> Option<i64> {
         let mut filter = self.injected.lock().unwrap_or_else(PoisonError::into_inner);
         observe_report(&mut filter, now, ntp)
     }

@@ -14,9 +14,6 @@ use crate::time::Time;
 /// that a spoofed source is no amplifier (RFC 9000 section 8.1 has the same rule for QUIC).
 const AMPLIFICATION: u64 = 3;
 
-/// Paths remembered per transport: a phone has two interfaces, two families each, and a TURN relay.
-const MAX_PATHS: usize = 8;
-
 /// Our check is sent again after this, doubling each time: 50 ms is a short round trip.
 const CHECK_AGAIN: Duration = Duration::from_millis(50);
 const CHECK_TRIES: u32 = 7;
@@ -68,6 +65,8 @@ pub struct Ice {
     /// Begins the transaction ids of our checks, so that answers find this agent without a route.
     slot: u32,
     paths: Vec<Path>,
+    /// `Limits::paths_per_transport`.
+    most_paths: usize,
     selected: Option<usize>,
     /// Nominated, and taken as soon as it has answered: until then media stays where it is.
     nominated: Option<usize>,
@@ -95,6 +94,7 @@ impl Ice {
         remote: IceCredentials,
         dial: Option<SocketAddr>,
         slot: u32,
+        most_paths: usize,
         rng: &mut impl Rng,
     ) -> Ice {
         let mut ice = Ice {
@@ -105,6 +105,7 @@ impl Ice {
             tie_breaker: rng.random(),
             slot,
             paths: Vec::new(),
+            most_paths: most_paths.max(1),
             selected: None,
             nominated: None,
             evicted: Vec::new(),
@@ -251,7 +252,7 @@ impl Ice {
             self.paths[at].local = pair.local.or(self.paths[at].local);
             return Some(at);
         }
-        if self.paths.len() < MAX_PATHS {
+        if self.paths.len() < self.most_paths {
             self.paths.push(Path::new(pair.local, pair.remote, now));
             return Some(self.paths.len() - 1);
         }

@@ -260,7 +260,8 @@ pub enum CloseReason {
     NeverReached,
     /// The peer said DTLS close_notify or RTCP BYE for all it published.
     Bye,
-    /// The publisher went past `Limits::publisher_bps` or `publisher_packets_per_s` for 5 s.
+    /// The publisher went past `Limits::publisher_bps` or `publisher_packets_per_s` for
+    /// `Limits::publisher_patience`.
     TooFast,
 }
 

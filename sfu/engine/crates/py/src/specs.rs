@@ -141,7 +141,7 @@ pub fn keys(profile: &str, receive: Vec<u8>, send: Vec<u8>) -> PyResult<SrtpKeys
     Ok(SrtpKeys { profile, receive, send })
 }
 
-const LIMIT_FIELDS: [&str; 11] = [
+const LIMIT_FIELDS: [&str; 19] = [
     "publisher_bps",
     "publisher_packets_per_s",
     "ssrcs_per_transport",
@@ -153,6 +153,14 @@ const LIMIT_FIELDS: [&str; 11] = [
     "handshakes",
     "consent_ms",
     "connect_ms",
+    "publisher_patience_ms",
+    "paths_per_transport",
+    "rtx_per_s",
+    "nacked_per_s",
+    "dtls_per_s",
+    "tcp_connections",
+    "tcp_connections_per_address",
+    "tcp_pending_bytes",
 ];
 
 pub fn limits(dict: Option<&Bound<'_, PyDict>>) -> PyResult<Limits> {
@@ -174,12 +182,20 @@ pub fn limits(dict: Option<&Bound<'_, PyDict>>) -> PyResult<Limits> {
         history_packets,
         replay_bps,
         queue_packets,
-        handshakes
+        handshakes,
+        paths_per_transport,
+        rtx_per_s,
+        nacked_per_s,
+        dtls_per_s,
+        tcp_connections,
+        tcp_connections_per_address,
+        tcp_pending_bytes
     );
     for (name, limit) in [
         ("replay_age_ms", &mut limits.replay_age),
         ("consent_ms", &mut limits.consent),
         ("connect_ms", &mut limits.connect),
+        ("publisher_patience_ms", &mut limits.publisher_patience),
     ] {
         if let Some(ms) = fields.number(name, "a number of milliseconds")? {
             *limit = Duration::from_millis(ms);

@@ -19,7 +19,7 @@ use crate::inbox::Inbox;
 use crate::poll::Poll;
 use crate::probe::Probe;
 use crate::socket::{bind_group, Socket};
-use crate::tcp::listen_group;
+use crate::tcp::{listen_group, TcpPeers};
 use crate::thread::{Shared, WorkerThread};
 
 /// What a node is started with.
@@ -105,9 +105,9 @@ impl Node {
             // viewers: end the process, its supervisor starts it anew.
             let guard = AbortOnUnwind;
             let stats = directory.workers[index].clone();
+            let tcp = TcpPeers::new(listeners, shared.tcp.clone(), config.limits.clone());
             let worker = Worker::new(index, config, directory);
-            if let Err(error) = WorkerThread::new(worker, sockets, shared, stats, poll, listeners, gso).run()
-            {
+            if let Err(error) = WorkerThread::new(worker, sockets, shared, stats, poll, tcp, gso).run() {
                 panic!("worker {index}: {error}");
             }
             std::mem::forget(guard);

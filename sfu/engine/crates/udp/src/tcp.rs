@@ -13,21 +13,19 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use proto::{Outbound, Time};
+use proto::{Limits, Outbound, Time};
 
 use crate::address::RawAddress;
 use crate::socket::set;
 
 /// A flow label outside the 20 bits that the network has: no datagram carries it.
 const MARK: u32 = 0x7C9_0000;
-/// Connections of a node. Browsers open one beside UDP: four nodes' seats.
-const MAX_CONNECTIONS: usize = 4_096;
 /// A frame longer than any datagram we take: not a peer of ours.
 const MAX_FRAME: usize = 4_096;
-/// What waits for a slow reader: 1 s at 2 Mb/s. More is dropped, packet by packet.
-const MAX_PENDING: usize = 256 * 1024;
 /// Without a frame for this long a connection is closed; consent checks come every 5 s.
 const IDLE: Duration = Duration::from_secs(30);
+/// Reads of one connection in a turn, 16 KiB each: 50 frames. Others are served before its next.
+const READS: usize = 4;
 const BACKLOG: libc::c_int = 1_024;
 
 /// One listener per address of `bind` for each worker.
@@ -92,8 +90,12 @@ pub fn number(remote: SocketAddr) -> Option<u32> {
 struct Connection {
     stream: TcpStream,
     name: SocketAddr,
+    /// The peer's, as the system has it.
+    ip: IpAddr,
     local: Option<IpAddr>,
     pending: Mutex<Vec<u8>>,
+    /// `Limits::tcp_pending_bytes`: more is dropped, packet by packet.
+    most_pending: usize,
 }
 
 /// All connections of a node: whichever worker owns a transport writes to its peer.
@@ -130,7 +132,7 @@ impl Connection {
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         let mut dropped = 0;
         for datagram in datagrams {
-            if pending.len() + datagram.len() + 2 > MAX_PENDING {
+            if pending.len() + datagram.len() + 2 > self.most_pending {
                 dropped += 1;
                 continue;
             }
@@ -171,11 +173,24 @@ pub struct TcpPeers {
     listeners: Vec<TcpListener>,
     connections: Arc<Connections>,
     reading: HashMap<u32, Reading>,
+    /// Connections that have more to read: their descriptors, being edge-triggered, won't say so again.
+    unfinished: Vec<u32>,
+    limits: Limits,
 }
 
 impl TcpPeers {
-    pub fn new(listeners: Vec<TcpListener>, connections: Arc<Connections>) -> TcpPeers {
-        TcpPeers { listeners, connections, reading: HashMap::new() }
+    pub fn new(listeners: Vec<TcpListener>, connections: Arc<Connections>, limits: Limits) -> TcpPeers {
+        TcpPeers { listeners, connections, reading: HashMap::new(), unfinished: Vec::new(), limits }
+    }
+
+    /// Whether `take_unfinished` has some.
+    pub fn has_unfinished(&self) -> bool {
+        !self.unfinished.is_empty()
+    }
+
+    /// Connections to be served once more although nothing new has happened to them.
+    pub fn take_unfinished(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.unfinished)
     }
 
     pub fn listeners(&self) -> impl Iterator<Item = RawFd> + '_ {
@@ -192,17 +207,23 @@ impl TcpPeers {
         // WouldBlock ends it, and so does a lack of descriptors: the next event tries again.
         while let Ok((stream, remote)) = self.listeners[listener].accept() {
             let mut by_number = self.connections.by_number.write().unwrap_or_else(PoisonError::into_inner);
-            if by_number.len() >= MAX_CONNECTIONS || stream.set_nonblocking(true).is_err() {
-                continue; // dropping it resets it
+            let from_there = by_number.values().filter(|c| c.ip == remote.ip()).count();
+            if by_number.len() >= self.limits.tcp_connections
+                || from_there >= self.limits.tcp_connections_per_address
+                || stream.set_nonblocking(true).is_err()
+            {
+                continue; // dropping it closes it
             }
             // Media is late or it is useless: no waiting for fuller segments.
             let _ = stream.set_nodelay(true);
             let number = self.connections.last.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
             let connection = Arc::new(Connection {
                 name: name(number, remote),
+                ip: remote.ip(),
                 local: stream.local_addr().ok().map(|a| a.ip()),
                 stream,
                 pending: Mutex::default(),
+                most_pending: self.limits.tcp_pending_bytes,
             });
             if watch(connection.stream.as_raw_fd(), number).is_ok() {
                 by_number.insert(number, connection.clone());
@@ -211,7 +232,8 @@ impl TcpPeers {
         }
     }
 
-    /// A connection became readable or writable: read until it blocks, give each frame to `handle`.
+    /// A connection became readable or writable: read until it blocks or had its turn, give each frame to
+    /// `handle`.
     pub fn serve(
         &mut self,
         number: u32,
@@ -220,9 +242,14 @@ impl TcpPeers {
     ) {
         let Some(reading) = self.reading.get_mut(&number) else { return };
         reading.connection.flush();
-        let mut open = true;
+        let (mut open, mut reads) = (true, 0);
         let mut chunk = [0; 16 * 1024];
         while open {
+            if reads == READS {
+                self.unfinished.push(number);
+                return;
+            }
+            reads += 1;
             match (&reading.connection.stream).read(&mut chunk) {
                 Ok(0) => open = false,
                 Ok(n) => {
@@ -278,99 +305,4 @@ impl Reading {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proto::Transmit;
-    use std::net::{Ipv4Addr, Ipv6Addr};
-
-    fn pair() -> (TcpPeers, TcpStream, u32) {
-        let mut group = listen_group(&[Ipv4Addr::LOCALHOST.into()], 0, 1).unwrap();
-        let mut peers = TcpPeers::new(group.remove(0), Arc::default());
-        let client = TcpStream::connect(peers.listeners[0].local_addr().unwrap()).unwrap();
-        let mut accepted = None;
-        while accepted.is_none() {
-            peers.accept(0, Time::ZERO, |_, number| {
-                accepted = Some(number);
-                Ok(())
-            });
-        }
-        (peers, client, accepted.unwrap())
-    }
-
-    fn serve(peers: &mut TcpPeers, number: u32, want: usize) -> Vec<(SocketAddr, Vec<u8>)> {
-        let mut got = Vec::new();
-        for _ in 0..1_000 {
-            peers.serve(number, Time::ZERO, |_, from, data| got.push((from, data.to_vec())));
-            if got.len() >= want || peers.reading.is_empty() {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        got
-    }
-
-    #[test]
-    fn frames_come_whole_however_they_are_cut_and_answers_go_back() {
-        let (mut peers, mut client, number) = pair();
-        client.set_nodelay(true).unwrap();
-        for piece in [&b"\x00"[..], b"\x03on", b"e\x00\x03two\x00", b"\x00\x00\x05three"] {
-            client.write_all(piece).unwrap();
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        let got = serve(&mut peers, number, 4);
-        let texts: Vec<&[u8]> = got.iter().map(|(_, data)| &data[..]).collect();
-        assert_eq!(texts, [&b"one"[..], b"two", b"", b"three"]);
-        let remote = got[0].0;
-        assert_eq!(super::number(remote), Some(number));
-        assert_eq!(remote.port(), client.local_addr().unwrap().port());
-
-        let bytes = b"abcdefghij".to_vec();
-        let transmit = Transmit { local: None, remote, start: 0, len: 10, segment: 4 };
-        assert_eq!(peers.connections.send(&Outbound { bytes, transmits: vec![transmit] }), 0);
-        let mut answer = [0; 16];
-        client.read_exact(&mut answer).unwrap();
-        assert_eq!(&answer, b"\x00\x04abcd\x00\x04efgh\x00\x02ij");
-    }
-
-    #[test]
-    fn who_reads_nothing_costs_a_bounded_buffer() {
-        let (peers, _client, number) = pair();
-        let remote = peers.reading[&number].connection.name;
-        let out = Outbound {
-            bytes: vec![7; 60_000],
-            transmits: vec![Transmit { local: None, remote, start: 0, len: 60_000, segment: 1_200 }],
-        };
-        let dropped: u64 = (0..400).map(|_| peers.connections.send(&out)).sum();
-        assert!(dropped > 0);
-        assert!(peers.reading[&number].connection.pending.lock().unwrap().len() <= MAX_PENDING);
-    }
-
-    #[test]
-    fn nonsense_silence_and_the_end_close() {
-        let (mut peers, mut client, number) = pair();
-        client.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap(); // a frame of 18,245 bytes
-        assert!(serve(&mut peers, number, 1).is_empty());
-        assert!(peers.reading.is_empty() && peers.connections.get(number).is_none());
-
-        let (mut peers, client, number) = pair();
-        drop(client);
-        serve(&mut peers, number, 1);
-        assert!(peers.reading.is_empty());
-
-        let (mut peers, _client, _) = pair();
-        peers.sweep(Time::ZERO + IDLE);
-        assert_eq!(peers.reading.len(), 1);
-        peers.sweep(Time::ZERO + IDLE + Duration::from_secs(1));
-        assert!(peers.reading.is_empty());
-    }
-
-    #[test]
-    fn a_tcp_peer_is_never_a_udp_peer() {
-        let remote: SocketAddr = "192.0.2.1:5000".parse().unwrap();
-        assert_eq!(number(remote), None);
-        assert_eq!(number("[2001:db8::1]:5000".parse().unwrap()), None);
-        assert_eq!(number(name(7, remote)), Some(7));
-        assert_ne!(name(7, remote), name(8, remote));
-        assert_eq!(name(7, remote).ip(), IpAddr::V6(Ipv6Addr::from([0, 0, 0, 0, 0, 0xffff, 0xc000, 0x0201])));
-    }
-}
+mod tests;

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::TcpListener;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
@@ -64,11 +63,10 @@ impl WorkerThread {
         shared: Arc<Shared>,
         stats: Arc<WorkerStats>,
         poll: Poll,
-        listeners: Vec<TcpListener>,
+        tcp: TcpPeers,
         gso: bool,
     ) -> WorkerThread {
         let outgoing = shared.inboxes.iter().map(|_| Vec::new()).collect();
-        let tcp = TcpPeers::new(listeners, shared.tcp.clone());
         WorkerThread {
             worker,
             sockets,
@@ -100,12 +98,13 @@ impl WorkerThread {
             let stopping = self.shared.stop.load(Ordering::Acquire);
             let now = self.shared.clock.now();
             let sleep = match self.worker.poll_timeout() {
-                _ if stopping => Duration::ZERO,
+                _ if stopping || self.tcp.has_unfinished() => Duration::ZERO,
                 Some(deadline) => deadline.since(now).min(MAX_SLEEP),
                 None => MAX_SLEEP,
             };
             let mut mail = stopping;
-            let ready: Vec<u64> = self.poll.wait(Some(sleep))?.collect();
+            let mut ready: Vec<u64> = self.poll.wait(Some(sleep))?.collect();
+            ready.extend(self.tcp.take_unfinished().into_iter().map(|n| CONNECTION | u64::from(n)));
             for token in ready {
                 if token == inbox_token {
                     mail = true;

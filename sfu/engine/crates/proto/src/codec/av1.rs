@@ -17,7 +17,7 @@ pub fn inspect(payload: &[u8]) -> FrameInfo {
 /// Section 4.3: W elements, the last without a length; or, if W is zero, all with one. A first
 /// element with the Z bit goes on from the packet before; no sequence header begins there.
 fn find_size(aggregation: u8, elements: &[u8]) -> Option<(u32, u32)> {
-    let count = aggregation >> 4 & 0x03;
+    let count = usize::from(aggregation >> 4 & 0x03);
     let mut rest = elements;
     let mut position = 0;
     while !rest.is_empty() {

@@ -256,8 +256,12 @@ impl Encoding {
         seq - self.forgotten_padding - self.padding.partition_point(|&p| p < seq) as u64
     }
 
-    pub fn sender_report(&mut self, now: Time, ntp: u64, rtp_time: u32, offset_us: i64) -> Report {
+    /// For LSR and DLSR of our next report block.
+    pub fn heard_report(&mut self, now: Time, ntp: u64) {
         self.stats.sender_report(ntp, now);
+    }
+
+    pub fn report(&self, now: Time, ntp: u64, rtp_time: u32, offset_us: i64) -> Report {
         Report {
             generation: self.generation,
             ntp,

@@ -5,9 +5,6 @@ use std::time::Duration;
 use crate::config::Limits;
 use crate::time::Time;
 
-/// Seconds in a row past the bounds until the transport is closed.
-const PATIENCE: u32 = 5;
-
 #[derive(Debug, PartialEq, Eq)]
 pub enum Verdict {
     Fine,
@@ -21,6 +18,7 @@ pub struct Meter {
     bits: u64,
     packets: u32,
     over: bool,
+    /// In a row past the bounds.
     seconds_over: u32,
 }
 
@@ -36,7 +34,7 @@ impl Meter {
             return Verdict::Fine;
         }
         self.over = true;
-        if self.seconds_over >= PATIENCE {
+        if u64::from(self.seconds_over) >= limits.publisher_patience.as_secs() {
             return Verdict::Close;
         }
         Verdict::Drop

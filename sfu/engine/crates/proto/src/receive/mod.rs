@@ -277,7 +277,8 @@ impl Receiver {
             return None;
         }
         let offset_us = observe_report(&mut self.offset, now, ntp);
-        let report = encoding.sender_report(now, ntp, rtp_time, offset_us);
+        encoding.heard_report(now, ntp);
+        let report = encoding.report(now, ntp, rtp_time, offset_us?);
         Some((track.spec.id, role.encoding as u8, report))
     }
 

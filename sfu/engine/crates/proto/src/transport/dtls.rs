@@ -12,11 +12,6 @@ const REPEAT: Duration = Duration::from_millis(500);
 /// Datagrams of one handshake that wait for their address to be verified: a server's flight.
 const HELD: usize = 8;
 
-/// DTLS datagrams that may go up at once, and then per second: a handshake takes ten, a data channel's chat
-/// some; the control side works a millisecond on each.
-const DATAGRAMS_AT_ONCE: u32 = 64;
-const DATAGRAMS_PER_S: u64 = 64;
-
 /// Content type handshake, epoch 0, message ClientHello (RFC 6347 section 4.2.2).
 pub fn is_client_hello(data: &[u8]) -> bool {
     data.len() > 13 && data[0] == 22 && data[3..5] == [0, 0] && data[13] == 1
@@ -50,8 +45,9 @@ impl Gate {
         self.seen = Vec::new();
     }
 
-    /// True if the datagram goes up. `room`: whether another handshake may begin.
-    pub fn admit(&mut self, now: Time, data: &[u8], room: bool) -> bool {
+    /// True if the datagram goes up. `room`: whether another handshake may begin; `per_s`:
+    /// `Limits::dtls_per_s`.
+    pub fn admit(&mut self, now: Time, data: &[u8], room: bool, per_s: u32) -> bool {
         let hello = is_client_hello(data);
         if hello && self.done {
             return false; // an established association is not started over
@@ -73,17 +69,17 @@ impl Gate {
             }
             self.seen.push((digest, now));
         }
-        self.leak(now)
+        self.leak(now, per_s)
     }
 
     /// A leaky bucket; false if it is full.
-    fn leak(&mut self, now: Time) -> bool {
-        let forgiven = now.since(self.leaked).as_micros() as u64 * DATAGRAMS_PER_S / 1_000_000;
+    fn leak(&mut self, now: Time, per_s: u32) -> bool {
+        let forgiven = now.since(self.leaked).as_micros() as u64 * u64::from(per_s) / 1_000_000;
         if forgiven > 0 {
             self.level = self.level.saturating_sub(forgiven.min(u64::from(u32::MAX)) as u32);
             self.leaked = now;
         }
-        let room = self.level < DATAGRAMS_AT_ONCE;
+        let room = self.level < per_s;
         self.level += u32::from(room);
         room
     }
@@ -118,19 +114,19 @@ mod tests {
     fn repeated_client_hellos_are_absorbed_until_answered() {
         let mut gate = Gate::default();
         let now = Time::from_micros(1_000_000);
-        assert!(!gate.admit(now, &hello(0), false));
-        assert!(gate.admit(now, &hello(0), true));
-        assert!(!gate.admit(now, &hello(1), true));
+        assert!(!gate.admit(now, &hello(0), false, 64));
+        assert!(gate.admit(now, &hello(0), true, 64));
+        assert!(!gate.admit(now, &hello(1), true, 64));
         gate.sent(&[22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 60, 2]);
-        assert!(gate.admit(now, &hello(2), true));
+        assert!(gate.admit(now, &hello(2), true, 64));
         assert!(
-            gate.admit(now + Duration::from_secs(1), &hello(3), false),
+            gate.admit(now + Duration::from_secs(1), &hello(3), false, 64),
             "a handshake under way needs no room"
         );
         gate.finish();
-        assert!(!gate.admit(now, &hello(4), true));
+        assert!(!gate.admit(now, &hello(4), true, 64));
         assert!(
-            gate.admit(now, &[22, 254, 253, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 9], true),
+            gate.admit(now, &[22, 254, 253, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 9], true, 64),
             "a repeated Finished"
         );
     }
@@ -139,17 +135,17 @@ mod tests {
     fn a_client_hello_of_ours_lets_the_answer_pass() {
         let mut gate = Gate::default();
         let server_hello = [22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 60, 2];
-        assert!(!gate.admit(Time::ZERO, &server_hello, true));
+        assert!(!gate.admit(Time::ZERO, &server_hello, true, 64));
         gate.sent(&hello(0));
         assert!(gate.in_flight());
-        assert!(gate.admit(Time::ZERO, &server_hello, false));
+        assert!(gate.admit(Time::ZERO, &server_hello, false, 64));
     }
 
     #[test]
     fn nothing_but_a_client_hello_begins() {
         let mut gate = Gate::default();
-        assert!(!gate.admit(Time::ZERO, &[23, 254, 253, 0, 1], true));
-        assert!(!gate.admit(Time::ZERO, &[20], true));
-        assert!(!gate.admit(Time::ZERO, &[], true));
+        assert!(!gate.admit(Time::ZERO, &[23, 254, 253, 0, 1], true, 64));
+        assert!(!gate.admit(Time::ZERO, &[20], true, 64));
+        assert!(!gate.admit(Time::ZERO, &[], true, 64));
     }
 }

@@ -10,15 +10,14 @@ use crate::message::{CloseReason, TrackId};
 use crate::packet::{Packet, Report};
 use crate::rtcp;
 use crate::subscription::Feed;
-use crate::time::Time;
 
-/// Retransmissions a peer may ask for within one round trip or so: more is a storm, or a path that
-/// retransmissions only make worse.
-const RTX_PER_INTERVAL: usize = 64;
-const RTX_INTERVAL: Duration = Duration::from_millis(100);
+/// Retransmissions and NACKs are counted over this: a round trip or so.
+const INTERVAL: Duration = Duration::from_millis(100);
 
-/// Sequence numbers looked up for one peer within that time. A NACK of the largest size names 6,000.
-const NACKED_PER_INTERVAL: usize = 1_024;
+/// What a limit per second leaves for one INTERVAL.
+fn per_interval(per_s: usize) -> usize {
+    per_s.div_ceil(10)
+}
 
 /// What a peer's RTCP asks of the worker.
 #[derive(Debug)]
@@ -64,10 +63,10 @@ impl Transport {
                 rtcp::Packet::Nack { media, lost, .. } => {
                     if let Some(&place) = self.by_ssrc.get(&media) {
                         for sequence in lost {
-                            if !self.may_look_up(cx.now) {
+                            if !self.may_look_up(cx) {
                                 break;
                             }
-                            self.handle_nack(cx.now, place, sequence, &find);
+                            self.handle_nack(cx, place, sequence, &find);
                         }
                     }
                 }
@@ -120,30 +119,32 @@ impl Transport {
         }
     }
 
-    fn may_look_up(&mut self, now: Time) -> bool {
+    fn may_look_up(&mut self, cx: &Context<'_>) -> bool {
+        let now = cx.now;
         let (since, count) = &mut self.nacked;
-        if now.since(*since) > RTX_INTERVAL {
+        if now.since(*since) > INTERVAL {
             (*since, *count) = (now, 0);
         }
         *count += 1;
-        *count <= NACKED_PER_INTERVAL
+        *count <= per_interval(cx.config.limits.nacked_per_s)
     }
 
     fn handle_nack(
         &mut self,
-        now: Time,
+        cx: &Context<'_>,
         place: u16,
         sequence: u16,
         find: impl Fn(&Feed, u64) -> Option<Arc<Packet>>,
     ) {
+        let now = cx.now;
         let Some(Some(subscription)) = self.subscriptions.get_mut(usize::from(place)) else { return };
         subscription.stats.nack_received.add(1);
         // Not again within a round trip, and not without end.
-        let rtt = self.ice.rtt().unwrap_or(ROUND_TRIP).min(RTX_INTERVAL);
-        while self.recent_rtx.front().is_some_and(|&(_, _, at)| now.since(at) > RTX_INTERVAL) {
+        let rtt = self.ice.rtt().unwrap_or(ROUND_TRIP).min(INTERVAL);
+        while self.recent_rtx.front().is_some_and(|&(_, _, at)| now.since(at) > INTERVAL) {
             self.recent_rtx.pop_front();
         }
-        if self.recent_rtx.len() >= RTX_PER_INTERVAL {
+        if self.recent_rtx.len() >= per_interval(cx.config.limits.rtx_per_s) {
             subscription.stats.rtx_missed.add(1);
             return;
         }

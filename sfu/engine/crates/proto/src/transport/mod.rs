@@ -109,7 +109,15 @@ impl Transport {
             dirty: false,
             scheduled: Time::FAR,
             stats,
-            ice: Ice::new(cx.now, spec.local, spec.remote, spec.dial, slot, cx.rng),
+            ice: Ice::new(
+                cx.now,
+                spec.local,
+                spec.remote,
+                spec.dial,
+                slot,
+                cx.config.limits.paths_per_transport,
+                cx.rng,
+            ),
             since: cx.now,
             gate: dtls::Gate::default(),
             keys: None,
@@ -186,7 +194,7 @@ impl Transport {
             // Encrypted, and the SSL object that could read it may be gone: most likely close_notify.
             self.ice.doubt(cx.now + GOODBYE);
         }
-        if !self.gate.admit(cx.now, data, room) {
+        if !self.gate.admit(cx.now, data, room, cx.config.limits.dtls_per_s) {
             return false;
         }
         cx.events.push(Event::Dtls { transport: self.id, data: data.to_vec() });

@@ -257,10 +257,10 @@ impl Worker {
     }
 
     pub(super) fn inject_report(&mut self, now: Time, id: TrackId, rid: &str, ntp: u64, rtp_time: u32) {
-        let offset_us = self.directory.observe_injected(now, ntp);
+        let Some(offset_us) = self.directory.observe_injected(now, ntp) else { return };
         let Some(injector) = self.injectors.get_mut(&id) else { return };
         let Some(index) = injector.encodings.iter().position(|e| e.rid() == rid) else { return };
-        let report = injector.encodings[index].sender_report(now, ntp, rtp_time, offset_us);
+        let report = injector.encodings[index].report(now, ntp, rtp_time, offset_us);
         self.publish_report(id, index as u8, report);
     }
 

@@ -36,6 +36,15 @@ pub fn add_viewer(world: &mut World, id: u64, at: SocketAddr, video: u64, audio:
     world.add_peer(at, viewer);
 }
 
+/// Lip sync: sound and picture made at one time are captured at one time.
+pub fn apart_us(viewer: &Viewer) -> i64 {
+    let last = viewer.frames.last().unwrap();
+    let picture = viewer.captured(viewer.ssrc, last.timestamp, 90_000).unwrap();
+    let &(_, made, timestamp) = viewer.sound.last().unwrap();
+    let sound = viewer.captured(viewer.ssrc + 2, timestamp, 48_000).unwrap();
+    (picture - last.made.micros() as i64) - (sound - made.micros() as i64)
+}
+
 #[test]
 fn a_clean_network_loses_nothing() {
     for workers in [1, 3] {
@@ -59,11 +68,7 @@ fn a_clean_network_loses_nothing() {
             );
             let last = viewer.frames.last().unwrap().clone();
             assert!(last.at.since(last.made) < seconds(0.03), "{last:?}");
-            // Lip sync: sound and picture made at one time are captured at one time.
-            let picture = viewer.captured(viewer.ssrc, last.timestamp, 90_000).unwrap();
-            let &(_, made, timestamp) = viewer.sound.last().unwrap();
-            let sound = viewer.captured(viewer.ssrc + 2, timestamp, 48_000).unwrap();
-            let apart = (picture - last.made.micros() as i64) - (sound - made.micros() as i64);
+            let apart = apart_us(viewer);
             assert!(apart.abs() < 5_000, "{apart} us apart");
         }
         assert!(world.peer::<Publisher>(publisher_at()).feedback > 50);

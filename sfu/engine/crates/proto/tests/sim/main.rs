@@ -8,6 +8,7 @@ mod viewer;
 mod wire;
 mod world;
 
+mod clocks;
 mod day;
 mod forwarding;
 mod hostile;

@@ -72,6 +72,8 @@ pub struct Publisher {
     started: Time,
     transport_sequence: u16,
     pub stopped: bool,
+    /// Its wall clock minus node time, microseconds, but for a constant.
+    pub wall_us: i64,
     pub feedback: u64,
     pub plis: u64,
     pub nacks: u64,
@@ -133,6 +135,7 @@ impl Publisher {
             sound_index: 0,
             started: Time::ZERO,
             transport_sequence: 65_500,
+            wall_us: 0,
             stopped: false,
             feedback: 0,
             plis: 0,
@@ -257,7 +260,7 @@ impl Publisher {
     }
 
     fn send_reports(&mut self, now: Time, out: &mut Vec<Vec<u8>>) {
-        let ntp = us_to_ntp(3_900_000_000_000_000 + now.micros() as i64);
+        let ntp = us_to_ntp(3_900_000_000_000_000 + self.wall_us + now.micros() as i64);
         let mut packet = Vec::new();
         for layer in &self.layers {
             let info = rtcp::SenderInfo { ntp, rtp_time: self.ticks(now, 90_000), packets: 0, octets: 0 };

@@ -58,6 +58,15 @@ fn optional_parts_of_the_header_are_passed_over() {
     assert_eq!(info.size, Some((100, 50)));
 }
 
+/// Found by fuzzing: the count of elements ran past 255.
+#[test]
+fn hundreds_of_empty_elements_are_passed_over() {
+    let mut elements = vec![(true, &[][..]); 300];
+    let sequence = hex(SEQUENCE);
+    elements.push((true, &sequence));
+    assert_eq!(inspect(&packet(0x08, &elements)), START);
+}
+
 #[test]
 fn malformed_payloads_never_panic() {
     torment(&packet(0x28, &[(true, &hex(SEQUENCE_SIZED)), (false, &[0x30, 1])]), |data| {
