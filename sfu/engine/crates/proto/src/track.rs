@@ -48,6 +48,8 @@ pub struct EncodingState {
     window: (Time, u64),
     keyframe_asked: Option<Time>,
     pub generation: u32,
+    /// Packets that wait for the rest of their frame, where this worker fills the track; not in `ring` yet.
+    pub held: Vec<Arc<Packet>>,
 }
 
 impl Track {

@@ -2,6 +2,7 @@
 
 mod commands;
 mod datagrams;
+mod frames;
 mod routing;
 mod taps;
 mod timers;
@@ -25,6 +26,7 @@ use crate::time::Time;
 use crate::track::{Place, Track};
 use crate::transport::{push_datagram, Context, ReplayBudget, Stopped, Transport};
 
+use frames::Holds;
 use taps::{Injector, Tap};
 use timers::Timers;
 
@@ -85,6 +87,7 @@ pub struct Worker {
     injectors: HashMap<TrackId, Injector>,
     taps: HashMap<TapId, Tap>,
     timers: Timers,
+    holds: Holds,
     dirty: VecDeque<u32>,
     budget: ReplayBudget,
     next_tick: Time,
@@ -122,6 +125,7 @@ impl Worker {
             injectors: HashMap::new(),
             taps: HashMap::new(),
             timers: Timers::default(),
+            holds: Holds::default(),
             dirty: VecDeque::new(),
             budget: ReplayBudget::default(),
             next_tick: Time::ZERO,
@@ -152,7 +156,7 @@ impl Worker {
             Message::History { track, kind, rids, packets, reports } => {
                 self.take_history(now, track, kind, &rids, &packets, &reports);
             }
-            Message::Published { track, packet } => self.deliver(now, track, &packet),
+            Message::Published { track, packets } => self.deliver(now, track, &packets),
             Message::Reported { track, encoding, report } => self.deliver_report(track, encoding, report),
             Message::KeyframeWanted { track, encoding } => self.want_keyframe_here(now, track, encoding),
             Message::Ended { track } => self.end_track(now, track),
@@ -162,6 +166,7 @@ impl Worker {
 
     /// Call when `poll_timeout` has passed; harmless at any other time.
     pub fn handle_timeout(&mut self, now: Time) {
+        self.release_due(now);
         // A packet that is due stays so until poll_transmit takes it: first all, then each once.
         let due: Vec<u32> = std::iter::from_fn(|| self.timers.pop_due(now)).collect();
         for slot in due {
@@ -175,7 +180,7 @@ impl Worker {
     /// The next moment at which `handle_timeout` has something to do.
     pub fn poll_timeout(&self) -> Option<Time> {
         let tick = (!self.known.is_empty() || !self.tracks.is_empty()).then_some(self.next_tick);
-        [self.timers.next(), tick].into_iter().flatten().min()
+        [self.timers.next(), self.holds.next(), tick].into_iter().flatten().min()
     }
 
     /// Append what may leave now to `out`, as much as fits a send call. Returns true if more waits: send,
