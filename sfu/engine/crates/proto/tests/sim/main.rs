@@ -10,6 +10,7 @@ mod world;
 
 mod day;
 mod forwarding;
+mod frames;
 mod hostile;
 mod random_peer;
 mod reach;
