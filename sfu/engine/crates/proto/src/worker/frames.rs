@@ -70,9 +70,15 @@ impl Worker {
         self.deliver(now, id, &packets);
     }
 
+    /// Packets of a track that another worker fills.
+    pub(super) fn take_published(&mut self, now: Time, id: TrackId, packets: &[Arc<Packet>]) {
+        let own: Vec<Arc<Packet>> = packets.iter().map(|packet| Arc::new(Packet::clone(packet))).collect();
+        self.deliver(now, id, &own);
+    }
+
     /// To every subscription and tap on this worker: all packets to one before the next one's turn, since its
     /// state is in the cache then.
-    pub(super) fn deliver(&mut self, now: Time, id: TrackId, packets: &[Arc<Packet>]) {
+    fn deliver(&mut self, now: Time, id: TrackId, packets: &[Arc<Packet>]) {
         let Some(track) = self.tracks.get_mut(&id) else { return };
         for packet in packets {
             track.push(packet, &self.config.limits);

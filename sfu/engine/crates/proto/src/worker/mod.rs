@@ -156,7 +156,7 @@ impl Worker {
             Message::History { track, kind, rids, packets, reports } => {
                 self.take_history(now, track, kind, &rids, &packets, &reports);
             }
-            Message::Published { track, packets } => self.deliver(now, track, &packets),
+            Message::Published { track, packets } => self.take_published(now, track, &packets),
             Message::Reported { track, encoding, report } => self.deliver_report(track, encoding, report),
             Message::KeyframeWanted { track, encoding } => self.want_keyframe_here(now, track, encoding),
             Message::Ended { track } => self.end_track(now, track),

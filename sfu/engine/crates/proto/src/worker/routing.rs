@@ -151,7 +151,7 @@ impl Worker {
         let Some(track) = self.tracks.get_mut(&id) else { return };
         track.describe(kind, rids);
         for packet in packets {
-            track.push(packet, &self.config.limits);
+            track.push(&Arc::new(Packet::clone(packet)), &self.config.limits);
         }
         for &(encoding, report) in reports {
             track.report(encoding, report);
