@@ -50,6 +50,8 @@ pub struct EncodingState {
     pub generation: u32,
     /// Packets that wait for the rest of their frame, where this worker fills the track; not in `ring` yet.
     pub held: Vec<Arc<Packet>>,
+    /// Generation and sequence number of the newest packet that has not waited or waits no more.
+    pub released: (u32, u64),
 }
 
 impl Track {
