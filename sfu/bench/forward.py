@@ -27,15 +27,37 @@ def run(argv: Sequence[str]) -> dict[str, object]:
     parser.add_argument("--gso", choices=("on", "off"), default="on")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--profile", choices=PROFILES, default=PROFILES[0])
+    parser.add_argument(
+        "--scaling",
+        action="store_true",
+        help="run with one worker first, and say how many times its load all workers carry",
+    )
     options = parser.parse_args(argv)
-    try:
+
+    def measure(workers: int) -> dict[str, object]:
         return bench_forward(
             viewers=options.viewers,
             mbps=options.mbps,
             seconds=options.seconds,
             gso=options.gso == "on",
-            workers=options.workers,
+            workers=workers,
             profile=options.profile,
         )
+
+    try:
+        alone = measure(1) if options.scaling else None
+        report = measure(options.workers)
     except ValueError as error:
         parser.error(str(error))
+    if alone is not None:
+        # By CPU time, since cores that also run the viewers are never idle: n workers that spend as much on a
+        # packet as one does carry n times its load.
+        report["one_worker_us_per_packet"] = alone["cpu_us_per_packet"]
+        report["times_one_worker"] = options.workers * _cpu_us(alone) / _cpu_us(report)
+    return report
+
+
+def _cpu_us(report: dict[str, object]) -> float:
+    value = report["cpu_us_per_packet"]
+    assert isinstance(value, float)
+    return value

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// A frame that came at once is forwarded at once; one that does not come whole is forwarded in 5 ms runs.
+const HOLD: Duration = Duration::from_millis(5);
+
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Workers of this node; every worker has its own index below this.
@@ -10,6 +13,9 @@ pub struct Config {
     pub seed: u64,
     /// Group packets to one destination into GSO messages.
     pub gso: bool,
+    /// How long packets of a frame wait for its last one: 5 ms is the longest run of packets that leaves at
+    /// once, and what a paced publisher takes for a frame's first third. Zero: nothing waits.
+    pub hold: Duration,
     /// Wall clock minus the driver's clock in microseconds, for NTP times in sender reports. It only
     /// labels: nothing is scheduled by it, so a step of the wall clock changes nothing.
     pub wall_offset_us: i64,
@@ -18,7 +24,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Config {
-        Config { workers: 1, seed: 1, gso: true, wall_offset_us: 0, limits: Limits::default() }
+        Config { workers: 1, seed: 1, gso: true, hold: HOLD, wall_offset_us: 0, limits: Limits::default() }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The header extensions of a subscription: one fixed layout, values patched per packet.
 
 use crate::message::{Extensions, Kind};
+use crate::time::Time;
 
 /// One-byte-form block (RFC 8285 section 4.2) with every value in its place.
 #[derive(Debug, Clone, Default)]
@@ -16,8 +17,8 @@ pub struct Layout {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Values {
     pub transport_sequence: u16,
-    /// 24 bits, 6.18 seconds (http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time).
-    pub abs_send_time: u32,
+    /// Written as 24 bits, 6.18 seconds (http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time).
+    pub sent_at: Time,
     pub audio_level: u8,
     pub orientation: u8,
 }
@@ -75,7 +76,9 @@ impl Layout {
             block[at..at + 2].copy_from_slice(&values.transport_sequence.to_be_bytes());
         }
         if let Some(at) = self.abs_send_time {
-            block[at..at + 3].copy_from_slice(&values.abs_send_time.to_be_bytes()[1..]);
+            // 2^18 ticks a second; what is above 24 bits, 64 s, is cut off.
+            let ticks = ((u128::from(values.sent_at.micros()) << 18) / 1_000_000) as u32;
+            block[at..at + 3].copy_from_slice(&ticks.to_be_bytes()[1..]);
         }
         if let Some(at) = self.audio_level {
             block[at] = values.audio_level;

@@ -4,7 +4,8 @@
 //!
 //! A [`Worker`](worker::Worker) is driven by exactly one thread. Give it one input
 //! (`handle_datagram`, `handle_message` or `handle_timeout`), as many as there are at the moment, then
-//! drain its outputs: `poll_transmit` until it says that nothing is left, `poll_message`, `poll_event`.
+//! drain its outputs: `poll_message`, so that other workers begin at the same time, `poll_transmit` until it
+//! says that nothing is left, `poll_message` once more, `poll_event`.
 //! Then sleep until `poll_timeout` or the next input. Time never goes back; it is an argument everywhere.
 //!
 //! Several workers make one node: each owns a share of the transports, and they exchange

@@ -291,10 +291,10 @@ pub enum Message {
         packets: Vec<Arc<Packet>>,
         reports: Vec<(u8, Report)>,
     },
-    /// A packet of a track this worker asked for.
+    /// Packets of a track this worker asked for: a frame of video, or what there is of it.
     Published {
         track: TrackId,
-        packet: Arc<Packet>,
+        packets: Vec<Arc<Packet>>,
     },
     Reported {
         track: TrackId,

@@ -6,7 +6,10 @@ use crate::time::Time;
 use std::sync::Arc;
 
 /// One RTP packet of one encoding, without header extensions and padding.
-#[derive(Debug)]
+///
+/// Each worker shares out an `Arc` of its own, made by a clone: its count changes with every viewer, and two
+/// cores that count in one place wait for each other. The payload is not copied.
+#[derive(Debug, Clone)]
 pub struct Packet {
     /// Index of the encoding in its Track; 0 is the best.
     pub encoding: u8,
@@ -29,7 +32,7 @@ pub struct Packet {
     pub vp8: Option<vp8::Descriptor>,
     pub arrival: Time,
     pub codec: Arc<CodecSpec>,
-    pub payload: Box<[u8]>,
+    pub payload: Arc<[u8]>,
 }
 
 /// A sender report of one encoding (RFC 3550 section 6.4.1), its RTP time unwrapped like the packets'.

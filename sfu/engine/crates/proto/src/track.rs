@@ -48,6 +48,10 @@ pub struct EncodingState {
     window: (Time, u64),
     keyframe_asked: Option<Time>,
     pub generation: u32,
+    /// Packets that wait for the rest of their frame, where this worker fills the track; not in `ring` yet.
+    pub held: Vec<Arc<Packet>>,
+    /// Generation and sequence number of the newest packet that has not waited or waits no more.
+    pub released: (u32, u64),
 }
 
 impl Track {

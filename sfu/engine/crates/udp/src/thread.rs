@@ -157,6 +157,8 @@ impl WorkerThread {
     }
 
     fn drain(&mut self) {
+        // The other workers send at the same time as this one, not after it.
+        self.hand_over();
         loop {
             self.out.clear();
             let more = self.worker.poll_transmit(self.shared.clock.now(), &mut self.out);
@@ -169,6 +171,16 @@ impl WorkerThread {
                 break;
             }
         }
+        self.hand_over();
+        while let Some(event) = self.worker.poll_event() {
+            self.events.push(event);
+        }
+        if !self.events.is_empty() {
+            self.stats.events_dropped.add(self.shared.events.push(&mut self.events));
+        }
+    }
+
+    fn hand_over(&mut self) {
         while let Some((to, message)) = self.worker.poll_message() {
             self.outgoing[to].push(message);
         }
@@ -176,12 +188,6 @@ impl WorkerThread {
             if !batch.is_empty() {
                 self.stats.messages_dropped.add(inbox.push(batch));
             }
-        }
-        while let Some(event) = self.worker.poll_event() {
-            self.events.push(event);
-        }
-        if !self.events.is_empty() {
-            self.stats.events_dropped.add(self.shared.events.push(&mut self.events));
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::ice::Pair;
 use crate::message::{Kind, TrackId};
 use crate::outbound::Outbound;
 use crate::rtcp;
+use crate::rtp::FIXED_HEADER_LEN;
 use crate::stats::WorkerStats;
 use crate::subscription::Subscription;
 use crate::time::Time;
@@ -198,16 +199,17 @@ impl Transport {
         let start = out.bytes.len();
         let layout = &subscription.layout;
         let first = 0x80 | u8::from(padding > 0) << 5 | u8::from(!layout.is_empty()) << 4;
-        out.bytes.extend_from_slice(&[first, u8::from(packet.marker) << 7 | queued.payload_type]);
-        out.bytes.extend_from_slice(&(index as u16).to_be_bytes());
-        out.bytes.extend_from_slice(&queued.timestamp.to_be_bytes());
-        out.bytes.extend_from_slice(&ssrc.to_be_bytes());
+        let mut fixed = [0; FIXED_HEADER_LEN];
+        fixed[..2].copy_from_slice(&[first, u8::from(packet.marker) << 7 | queued.payload_type]);
+        fixed[2..4].copy_from_slice(&(index as u16).to_be_bytes());
+        fixed[4..8].copy_from_slice(&queued.timestamp.to_be_bytes());
+        fixed[8..].copy_from_slice(&ssrc.to_be_bytes());
+        out.bytes.extend_from_slice(&fixed);
         let transport_sequence =
             if layout.has_transport_cc() { self.history.push(cx.now, queued.len, kind) } else { 0 };
         let values = Values {
             transport_sequence,
-            // 6.18 fixed point seconds: 2^18 per second, 24 bits.
-            abs_send_time: ((u128::from(cx.now.micros()) << 18) / 1_000_000) as u32 & 0xFF_FFFF,
+            sent_at: cx.now,
             audio_level: packet.audio_level.unwrap_or(127),
             orientation: packet.orientation.unwrap_or(0),
         };

@@ -22,7 +22,10 @@ impl Worker {
         data: &mut [u8],
     ) {
         match data.first() {
-            Some(0..=3) => self.handle_stun(now, local, remote, data),
+            Some(0..=3) => {
+                self.finish_fan_outs(now);
+                self.handle_stun(now, local, remote, data);
+            }
             Some(20..=63 | 128..=191) => match self.routes.get_mut(&remote) {
                 Some(Route::Own(slot)) => {
                     let slot = *slot;
@@ -164,6 +167,9 @@ impl Worker {
     }
 
     fn handle_media(&mut self, now: Time, slot: u32, remote: SocketAddr, data: &mut [u8]) {
+        if data[0] < 128 || rtcp::is_rtcp(data) {
+            self.finish_fan_outs(now);
+        }
         let room = self.handshakes < self.config.limits.handshakes;
         let tracks = &self.tracks;
         let Some(transport) = self.transports.get_mut(slot as usize).and_then(Option::as_mut) else { return };
@@ -207,6 +213,7 @@ impl Worker {
             }
             Outcome::Nothing => {}
             Outcome::TooFast => {
+                self.finish_fan_outs(now);
                 self.close_slot(now, slot, Some(CloseReason::TooFast));
                 return;
             }

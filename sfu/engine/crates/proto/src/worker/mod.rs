@@ -2,6 +2,7 @@
 
 mod commands;
 mod datagrams;
+mod frames;
 mod routing;
 mod taps;
 mod timers;
@@ -25,6 +26,7 @@ use crate::time::Time;
 use crate::track::{Place, Track};
 use crate::transport::{push_datagram, Context, ReplayBudget, Stopped, Transport};
 
+use frames::{FanOut, Holds};
 use taps::{Injector, Tap};
 use timers::Timers;
 
@@ -85,6 +87,9 @@ pub struct Worker {
     injectors: HashMap<TrackId, Injector>,
     taps: HashMap<TapId, Tap>,
     timers: Timers,
+    holds: Holds,
+    /// Finished before anything else looks at subscriptions or history.
+    fan_outs: VecDeque<FanOut>,
     dirty: VecDeque<u32>,
     budget: ReplayBudget,
     next_tick: Time,
@@ -122,6 +127,8 @@ impl Worker {
             injectors: HashMap::new(),
             taps: HashMap::new(),
             timers: Timers::default(),
+            holds: Holds::default(),
+            fan_outs: VecDeque::new(),
             dirty: VecDeque::new(),
             budget: ReplayBudget::default(),
             next_tick: Time::ZERO,
@@ -144,6 +151,9 @@ impl Worker {
     }
 
     pub fn handle_message(&mut self, now: Time, message: Message) {
+        if !matches!(message, Message::Published { .. } | Message::Stray { .. }) {
+            self.finish_fan_outs(now);
+        }
         match message {
             Message::Command(command) => self.handle_command(now, command),
             Message::Stray { local, remote, mut data } => self.demultiplex(now, local, remote, &mut data),
@@ -152,7 +162,7 @@ impl Worker {
             Message::History { track, kind, rids, packets, reports } => {
                 self.take_history(now, track, kind, &rids, &packets, &reports);
             }
-            Message::Published { track, packet } => self.deliver(now, track, &packet),
+            Message::Published { track, packets } => self.take_published(track, &packets),
             Message::Reported { track, encoding, report } => self.deliver_report(track, encoding, report),
             Message::KeyframeWanted { track, encoding } => self.want_keyframe_here(now, track, encoding),
             Message::Ended { track } => self.end_track(now, track),
@@ -162,6 +172,7 @@ impl Worker {
 
     /// Call when `poll_timeout` has passed; harmless at any other time.
     pub fn handle_timeout(&mut self, now: Time) {
+        self.finish_fan_outs(now);
         // A packet that is due stays so until poll_transmit takes it: first all, then each once.
         let due: Vec<u32> = std::iter::from_fn(|| self.timers.pop_due(now)).collect();
         for slot in due {
@@ -170,12 +181,13 @@ impl Worker {
         if self.next_tick <= now {
             self.tick(now);
         }
+        self.release_due(now);
     }
 
     /// The next moment at which `handle_timeout` has something to do.
     pub fn poll_timeout(&self) -> Option<Time> {
         let tick = (!self.known.is_empty() || !self.tracks.is_empty()).then_some(self.next_tick);
-        [self.timers.next(), tick].into_iter().flatten().min()
+        [self.timers.next(), self.holds.next(), tick].into_iter().flatten().min()
     }
 
     /// Append what may leave now to `out`, as much as fits a send call. Returns true if more waits: send,
@@ -185,6 +197,9 @@ impl Worker {
             let start = out.bytes.len();
             out.bytes.extend_from_slice(&data);
             push_datagram(out, pair, start, false);
+        }
+        if self.transmit_fan_outs(now, out) {
+            return true;
         }
         while let Some(slot) = self.dirty.pop_front() {
             let Some(transport) = self.transports.get_mut(slot as usize).and_then(Option::as_mut) else {
@@ -236,11 +251,7 @@ impl Worker {
             if transport.dirty {
                 return; // `poll_transmit` comes first, and knows better afterwards
             }
-            let next = transport.next_deadline(&self.config);
-            if next < transport.scheduled {
-                transport.scheduled = next;
-                self.timers.set(next, slot);
-            }
+            self.timers.reschedule(transport, slot, &self.config);
         }
     }
 }

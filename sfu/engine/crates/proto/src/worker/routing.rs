@@ -1,4 +1,4 @@
-//! Tracks to subscribers: delivery, choice of encodings, aliases, and mirrors on other workers.
+//! Tracks to subscribers: choice of encodings, aliases, and mirrors on other workers.
 
 use std::sync::Arc;
 
@@ -10,82 +10,8 @@ use crate::time::Time;
 use crate::track::{Place, Track};
 
 impl Worker {
-    /// A packet of a track that this worker fills.
-    pub(super) fn publish(&mut self, now: Time, id: TrackId, packet: Arc<Packet>) {
-        if let Some(workers) = self.interest.get(&id) {
-            for &worker in workers {
-                self.messages.push_back((worker, Message::Published { track: id, packet: packet.clone() }));
-            }
-        }
-        self.deliver(now, id, &packet);
-    }
-
-    /// To every subscription and tap on this worker.
-    pub(super) fn deliver(&mut self, now: Time, id: TrackId, packet: &Arc<Packet>) {
-        let Some(track) = self.tracks.get_mut(&id) else { return };
-        track.push(packet, &self.config.limits);
-        let Some(track) = self.tracks.get(&id) else { return };
-        let mut keyframes = 0u64;
-        let mut moved: Vec<(Place, Wish)> = Vec::new();
-        for &place in &track.subscribers {
-            let slot = place.transport as usize;
-            let Some(transport) = self.transports.get_mut(slot).and_then(Option::as_mut) else { continue };
-            if !transport.can_send() {
-                continue;
-            }
-            let Some(subscription) = transport.subscription_mut(place.subscription) else { continue };
-            let (queued, wish) = subscription.forward(now, place.subscription, id, track, packet);
-            match wish {
-                Wish::Nothing => {}
-                Wish::Keyframe(encoding) => keyframes |= 1 << (encoding & 63),
-                Wish::Switched | Wish::Mismatch => moved.push((place, wish)),
-            }
-            let Some(queued) = queued else { continue };
-            if !transport.enqueue(queued, track.kind, self.config.limits.queue_packets) {
-                transport.overflow(place.subscription);
-                if let Some(subscription) = transport.subscription_mut(place.subscription) {
-                    subscription.stop();
-                }
-                keyframes |= 1 << (packet.encoding & 63);
-            }
-            if !transport.dirty {
-                transport.dirty = true;
-                self.dirty.push_back(place.transport);
-            }
-        }
-        if !track.taps.is_empty() {
-            keyframes |= self.deliver_to_taps(now, id, packet);
-        }
-        for (place, wish) in moved {
-            self.grant(now, place, wish);
-        }
-        if keyframes != 0 {
-            for encoding in 0..64u8 {
-                if keyframes & 1 << encoding != 0 {
-                    self.request_keyframe(now, id, encoding);
-                }
-            }
-        }
-    }
-
-    pub(super) fn publish_report(&mut self, id: TrackId, encoding: u8, report: Report) {
-        if let Some(workers) = self.interest.get(&id) {
-            for &worker in workers {
-                self.messages.push_back((worker, Message::Reported { track: id, encoding, report }));
-            }
-        }
-        self.deliver_report(id, encoding, report);
-    }
-
-    pub(super) fn deliver_report(&mut self, id: TrackId, encoding: u8, report: Report) {
-        if let Some(track) = self.tracks.get_mut(&id) {
-            track.report(encoding, report);
-        }
-        self.report_to_taps(id, encoding, report);
-    }
-
     /// Do what a subscription wishes.
-    fn grant(&mut self, now: Time, place: Place, wish: Wish) {
+    pub(super) fn grant(&mut self, now: Time, place: Place, wish: Wish) {
         let Some(transport) = self.transports.get_mut(place.transport as usize).and_then(Option::as_mut)
         else {
             return;
@@ -225,7 +151,7 @@ impl Worker {
         let Some(track) = self.tracks.get_mut(&id) else { return };
         track.describe(kind, rids);
         for packet in packets {
-            track.push(packet, &self.config.limits);
+            track.push(&Arc::new(Packet::clone(packet)), &self.config.limits);
         }
         for &(encoding, report) in reports {
             track.report(encoding, report);

@@ -4,11 +4,12 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::Worker;
+use crate::config::Config;
 use crate::directory::Claim;
 use crate::message::{CloseReason, Event, Message, TrackId, TransportId};
 use crate::time::Time;
 use crate::track::Track;
-use crate::transport::Context;
+use crate::transport::{Context, Transport};
 use std::time::Duration;
 
 /// How often subscribers choose among what flows, and the unreached are swept out.
@@ -23,6 +24,15 @@ pub struct Timers(BinaryHeap<Reverse<(Time, u32)>>);
 impl Timers {
     pub fn set(&mut self, at: Time, slot: u32) {
         self.0.push(Reverse((at, slot)));
+    }
+
+    /// See to it that `transport` is served in time.
+    pub fn reschedule(&mut self, transport: &mut Transport, slot: u32, config: &Config) {
+        let next = transport.next_deadline(config);
+        if next < transport.scheduled {
+            transport.scheduled = next;
+            self.set(next, slot);
+        }
     }
 
     pub fn next(&self) -> Option<Time> {

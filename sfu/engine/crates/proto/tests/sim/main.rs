@@ -11,6 +11,7 @@ mod world;
 mod clocks;
 mod day;
 mod forwarding;
+mod frames;
 mod hostile;
 mod random_peer;
 mod reach;

@@ -156,7 +156,7 @@ impl Publisher {
         (u64::from(self.plan.first.1) + now.since(self.started).as_micros() as u64 * rate / 1_000_000) as u32
     }
 
-    fn send_frame(&mut self, now: Time, out: &mut Vec<Vec<u8>>) {
+    pub fn send_frame(&mut self, now: Time, out: &mut Vec<Vec<u8>>) {
         let timestamp = self.ticks(now, 90_000);
         for at in 0..self.layers.len() {
             let layer = &mut self.layers[at];
