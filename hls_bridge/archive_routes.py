@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
@@ -14,17 +15,21 @@ from hls_bridge.recorder import Recorder
 from hls_bridge.recording import Recording
 from hls_bridge.recording_file import plan_file
 from hls_bridge.responses import CORS, bearer, media, parse_range, playlist, problem, unsatisfiable
+from hls_bridge.segment_store import StoreError
 
 __all__ = ["archive_routes", "recording_entry"]
+
+log = logging.getLogger(__name__)
 
 REPLAY = "public, max-age=60"
 
 
 def recording_entry(
-    recording: Recording, retention: timedelta | None, token: str | None = None
+    recording: Recording, retention: timedelta | None, token: str | None = None, *, paused: bool = False
 ) -> dict[str, object]:
     """One item of ``GET /api/v1/streams/{stream_id}/recordings``; URLs are paths on this host, with
-    ``token`` in them where the stream needs one. ``retention`` None: kept for good."""
+    ``token`` in them where the stream needs one. ``retention`` None: kept for good; ``paused``: what is
+    being recorded can't be written at present."""
     entry = recording.entry()
     session = recording.session
     base = f"/api/v1/recordings/{session}" + (f"/t/{token}" if token else "")
@@ -34,9 +39,11 @@ def recording_entry(
         expires_us = ended_us + int(retention.total_seconds() * 1e6)
     return {
         "recording_id": session,
+        "status": "ended" if ended_us is not None else "paused" if paused else "recording",
         "started_at": date_time(entry["started_us"]),
         "duration_s": entry["duration_s"],
         "bytes": entry["bytes"],
+        "missing_s": entry["missing_s"],
         "manifest_url": f"{base}/manifest.m3u8",
         "mp4_url": f"{base}/video.mp4",
         "thumbnail_url": f"{base}/thumbnails/{recording.thumbnails[0]}.jpg" if recording.thumbnails else None,
@@ -76,7 +83,8 @@ class _Handlers:
         if not await self._origin.may_watch(stream_id, _token(request)):
             return problem(403, "private-stream", "this stream needs a valid playback token")
         found = self._recorder.recordings(stream_id)
-        entries = [recording_entry(r, self._retention) for r in found]
+        paused = self._recorder.paused is not None
+        entries = [recording_entry(r, self._retention, paused=paused) for r in found]
         return web.json_response(
             {"recordings": entries}, headers={**CORS, "Cache-Control": "public, max-age=1"}
         )
@@ -139,9 +147,15 @@ class _Handlers:
         response = web.StreamResponse(status=206 if wanted else 200, headers=headers)
         response.content_length = last - first + 1
         await response.prepare(request)
-        async for piece in plan.stream(first, last, read):
-            await response.write(piece)
-        await response.write_eof()
+        try:
+            async for piece in plan.stream(first, last, read):
+                await response.write(piece)
+            await response.write_eof()
+        except (LookupError, StoreError) as error:
+            # Too late for another status: that the file ends early is all one can still tell.
+            log.warning("video.mp4 breaks off: %s", error)
+            if request.transport is not None:
+                request.transport.abort()
         return response
 
     async def _with_recording(
@@ -152,7 +166,10 @@ class _Handlers:
             return problem(404, "recording-not-found", "there is no such recording")
         if not await self._origin.may_watch(recording.stream_id, _token(request)):
             return problem(403, "private-stream", "this recording needs a valid playback token")
-        return await answer(recording)
+        try:
+            return await answer(recording)
+        except StoreError:
+            return problem(503, "overdue", "the segment store does not answer", retry_after_s=2)
 
 
 def _token(request: web.Request) -> str | None:

@@ -158,6 +158,10 @@ class Live:
     def epoch(self) -> int:
         return self._epoch
 
+    def wall_us(self, at_us: int) -> int:
+        """EXT-X-PROGRAM-DATE-TIME of a moment on the time line."""
+        return self._clock.wall_us(at_us)
+
     def init(self, name: str) -> bytes | None:
         """``{track}/init-{epoch}.mp4`` by that name."""
         return self.inits.get(name)

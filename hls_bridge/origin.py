@@ -13,8 +13,9 @@ from hls_bridge.live import ClosedSegment, Live, Rendered, Track
 from hls_bridge.part import EpochStart, Event, Part, Thumbnail
 from hls_bridge.recorder import Recorder
 from hls_bridge.recording import Recording
+from hls_bridge.segment_store import StoreError
 from hls_bridge.viewers import HlsViewers
-from hls_bridge.waiting import WaitingRoom
+from hls_bridge.waiting import Overdue, WaitingRoom
 
 __all__ = [
     "Broadcast",
@@ -125,8 +126,7 @@ class Origin:
         if isinstance(event, Thumbnail):
             broadcast.thumbnail = event.jpeg
             if broadcast.record and self.archive is not None:
-                at_us = wall_us - now_us + event.at_us
-                self.archive.thumbnail(broadcast.session, at_us, event.jpeg)
+                self.archive.thumbnail(broadcast.session, live.wall_us(event.at_us), event.jpeg)
             return
         changed = live.handle_event(event, now_us, wall_us)
         if isinstance(event, EpochStart) and broadcast.record and self.archive is not None:
@@ -155,6 +155,11 @@ class Origin:
         """The newest JPEG of a live stream."""
         broadcast = self._broadcasts.get(stream_id)
         return broadcast.thumbnail if broadcast else None
+
+    def viewers(self, now_us: int) -> tuple[int, int]:
+        """(exact, estimated) of all streams."""
+        counts = [broadcast.viewers.count(now_us) for broadcast in self._broadcasts.values()]
+        return sum(exact for exact, _ in counts), sum(estimated for _, estimated in counts)
 
     def unasked(self, stream_id: str, track: str, for_us: int) -> bool:
         """Whether nobody has asked for a track for that long: a delisted rung may stop."""
@@ -226,7 +231,7 @@ class Origin:
         return data
 
     async def segment(self, stream_id: str, session: str, track: str, msn: int) -> bytes:
-        """A finished segment, from memory or the segment store. Raises NotFound."""
+        """A finished segment, from memory or the segment store. Raises NotFound, Overdue."""
         broadcast = self._broadcasts.get(stream_id)
         if broadcast is not None and broadcast.session == session:
             data = broadcast.live.segment(track, msn)
@@ -235,7 +240,7 @@ class Origin:
         return await self._stored(stream_id, session, f"{track}/{msn}.m4s")
 
     async def init(self, stream_id: str, session: str, name: str) -> bytes:
-        """``{track}/init-{epoch}.mp4``. Raises NotFound."""
+        """``{track}/init-{epoch}.mp4``. Raises NotFound, Overdue."""
         broadcast = self._broadcasts.get(stream_id)
         if broadcast is not None and broadcast.session == session:
             data = broadcast.live.init(name)
@@ -251,7 +256,10 @@ class Origin:
     async def _stored(self, stream_id: str, session: str, name: str) -> bytes:
         data = None
         if self.archive is not None and self.recording(stream_id, session) is not None:
-            data = await self.archive.read(session, name)
+            try:
+                data = await self.archive.read(session, name)
+            except StoreError as error:
+                raise Overdue(str(error)) from error
         if data is None:
             raise NotFound("no such segment")
         return data

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterable, Mapping
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, Protocol
 
 __all__ = ["LogIndex", "MemoryIndex", "Record", "SegmentIndex"]
 
@@ -35,18 +37,27 @@ class LogIndex:
     def __init__(self, root: Path) -> None:
         self._root = root
         root.mkdir(parents=True, exist_ok=True)
-        self._files: dict[str, BinaryIO] = {}
+        self._files: dict[str, FileIO] = {}
+        self._whole: set[str] = set()
+        """Sessions whose file is known to end with a whole line."""
 
     def append(self, session: str, record: Record, *, durable: bool = True) -> None:
         file = self._files.get(session)
         if file is None:
-            file = self._files[session] = open(self._path(session), "ab")  # noqa: SIM115
-            if file.tell():
-                file.write(b"\n")  # ends a line that a crash has torn
-        file.write(json.dumps(dict(record), separators=(",", ":")).encode() + b"\n")
-        file.flush()
-        if durable:
-            os.fsync(file.fileno())
+            file = self._files[session] = open(self._path(session), "ab", buffering=0)  # noqa: SIM115
+        line = json.dumps(dict(record), separators=(",", ":")).encode() + b"\n"
+        size = file.tell()
+        if size and session not in self._whole:
+            line = b"\n" + line  # ends a line that a crash has torn
+        try:
+            if file.write(line) != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            if durable:
+                os.fsync(file.fileno())
+        except OSError:
+            file.truncate(size)  # so that it can be tried again
+            raise
+        self._whole.add(session)
         if record.get("type") == "end":
             self._files.pop(session).close()
 
@@ -69,6 +80,7 @@ class LogIndex:
         return sorted(path.stem for path in self._root.glob("*.jsonl"))
 
     def delete(self, session: str) -> None:
+        self._whole.discard(session)
         file = self._files.pop(session, None)
         if file is not None:
             file.close()

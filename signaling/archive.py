@@ -21,6 +21,8 @@ __all__ = ["open_archive", "open_store", "retention", "sweep_forever", "wall_us"
 log = logging.getLogger("spillway.archive")
 
 SWEEP_S = 3600.0
+STEP_S = 600.0
+"""NTP steps a clock that is off by more than 128 ms, by minutes at most after a pause of the machine."""
 PROBE = "spillway/probe"
 
 
@@ -51,8 +53,19 @@ async def open_archive(settings: Settings, clock: Clock) -> AsyncIterator[Record
 
 
 async def sweep_forever(recorder: Recorder, clock: Clock, kept: timedelta) -> None:
-    """Delete what was kept long enough, now and every hour, until cancelled."""
+    """Delete what was kept long enough, now and every hour, until cancelled.
+
+    A clock that was stepped ahead makes every recording old: then the sweep waits for an hour, in which
+    somebody may set it right."""
+    before: tuple[int, float] | None = None
     while True:
+        now = wall_us(clock), clock.monotonic_s()
+        stepped_s = 0.0 if before is None else (now[0] - before[0]) / 1e6 - (now[1] - before[1])
+        before = now
+        if stepped_s > STEP_S:
+            log.warning("the clock was set ahead by %.0f s: the sweep of old recordings waits", stepped_s)
+            await asyncio.sleep(SWEEP_S)
+            continue
         try:
             gone = await asyncio.to_thread(recorder.sweep, wall_us(clock), kept // timedelta(microseconds=1))
         except StoreError as error:

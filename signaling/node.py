@@ -125,7 +125,7 @@ class Node:
                 await connection.execute(text("SELECT 1"))
         except (SQLAlchemyError, OSError, TimeoutError):
             return "failed", [*degraded, "database: unreachable"]
-        return self.state, degraded
+        return self.state, [*degraded, *self.hls.degraded()]
 
 
 @contextlib.asynccontextmanager
@@ -188,6 +188,7 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
                     open_viewing(settings, clock, sfu, node.live, admission)
                 )
                 node.hls = viewing.broadcasts
+                node.metrics.registry.register(viewing.collector())
                 mounts.append(viewing.mount())
                 features.append(
                     ViewingRoutes(

@@ -17,6 +17,7 @@ from signaling.admission import Admission
 from signaling.archive import open_archive, retention, sweep_forever
 from signaling.clock import Clock
 from signaling.hls import Broadcasts, open_link
+from signaling.hls_metrics import HlsCollector
 from signaling.http.app import Mount
 from signaling.http.hls_descriptions import HLS, REPLACED
 from signaling.live import LiveStreams
@@ -35,6 +36,9 @@ class Viewing:
     kept: timedelta | None
     """How long recordings are kept; None: for good."""
     clock: Clock
+
+    def collector(self) -> HlsCollector:
+        return HlsCollector(self.origin, self.recorder)
 
     def mount(self) -> Mount:
         found = [*routes(self.origin), *archive_routes(self.origin, self.recorder, self.kept)]
