@@ -82,6 +82,7 @@ class _Handlers:
         stream_id = request.match_info["stream_id"]
         if not await self._origin.may_watch(stream_id, _token(request)):
             return problem(403, "private-stream", "this stream needs a valid playback token")
+        await self._recorder.catch_up()
         found = self._recorder.recordings(stream_id)
         paused = self._recorder.paused is not None
         entries = [recording_entry(r, self._retention, paused=paused) for r in found]
@@ -92,7 +93,9 @@ class _Handlers:
     async def live_thumbnail(self, request: web.Request) -> web.StreamResponse:
         stream_id = request.match_info["stream_id"]
         jpeg = self._origin.thumbnail(stream_id)
-        if jpeg is None or not await self._origin.may_watch(stream_id, _token(request)):
+        if not await self._origin.may_watch(stream_id, _token(request)):
+            return problem(403, "private-stream", "this stream needs a valid playback token")
+        if jpeg is None:
             return problem(404, "not-found", "there is no thumbnail")
         return media(request, jpeg, "image/jpeg", "public, max-age=10")
 
@@ -161,7 +164,10 @@ class _Handlers:
     async def _with_recording(
         self, request: web.Request, answer: Callable[[Recording], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        recording = self._recorder.recording(request.match_info["recording_id"])
+        recording_id = request.match_info["recording_id"]
+        if self._recorder.recording(recording_id) is None:
+            await self._recorder.catch_up()
+        recording = self._recorder.recording(recording_id)
         if recording is None:
             return problem(404, "recording-not-found", "there is no such recording")
         if not await self._origin.may_watch(recording.stream_id, _token(request)):

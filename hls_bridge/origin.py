@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 import secrets
@@ -28,6 +29,7 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
+POLL_S = 0.25
 BLOCK_S = 6.0
 """Three target durations: a player gives up its request after that as well (RFC 8216bis 6.2.5.2)."""
 
@@ -185,7 +187,10 @@ class Origin:
                 await broadcast.ready.wait("", self._block_s)
             if not broadcast.live.ended:
                 return broadcast.live.master(f"{prefix}/{broadcast.session}/")
-        session = self.archive.last_session(stream_id) if self.archive is not None else None
+        session = None
+        if self.archive is not None:
+            await self.archive.catch_up()
+            session = self.archive.last_session(stream_id)
         if session is not None and self.archive is not None:
             text = self.archive.master(session, f"{prefix}/{session}/dvr/")
             if text is not None:
@@ -252,6 +257,44 @@ class Origin:
         """The recording, if it is one of this stream: whoever may watch one stream may not watch all."""
         recording = self.archive.recording(session) if self.archive is not None else None
         return recording if recording is not None and recording.stream_id == stream_id else None
+
+    async def recorded_playlist(
+        self, stream_id: str, session: str, role: str, msn: int | None, *, skip: bool
+    ) -> Rendered:
+        """A DVR playlist, or the replay; waits for segment ``msn`` of what is live, here or elsewhere.
+
+        Raises NotFound, TooFarAhead, Overdue.
+        """
+        archive = self.archive
+        broadcast = self._broadcasts.get(stream_id)
+        here = broadcast is not None and broadcast.session == session
+        if archive is not None and not here:
+            await archive.catch_up()
+        recording = self.recording(stream_id, session)
+        if recording is None or archive is None:
+            raise NotFound("there is no recording of this rendition")
+        if msn is not None and recording.ended_us is None:
+            track = recording.current_track(role)
+            if here and track is not None:
+                await self.media_playlist(stream_id, session, track, msn, None, skip=False)
+            elif not here:
+                await self._recorded_elsewhere(archive, recording, role, msn)
+        rendered = archive.playlist(session, role, ended=recording.ended_us is not None, skip=skip)
+        if rendered is None:
+            raise NotFound("there is no recording of this rendition")
+        return rendered
+
+    async def _recorded_elsewhere(self, archive: Recorder, recording: Recording, role: str, msn: int) -> None:
+        """Until another origin has noted a segment in the index. Raises TooFarAhead, Overdue."""
+        try:
+            async with asyncio.timeout(self._block_s):
+                while (newest := recording.newest(role)) < msn and recording.ended_us is None:
+                    if msn > newest + 2:
+                        raise TooFarAhead(f"_HLS_msn {msn} is beyond {newest + 2}")
+                    await asyncio.sleep(POLL_S)
+                    await archive.catch_up()
+        except TimeoutError as error:
+            raise Overdue from error
 
     async def _stored(self, stream_id: str, session: str, name: str) -> bytes:
         data = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -27,8 +28,11 @@ from hls_bridge.spool import Spool
 
 __all__ = ["DVR_WINDOW_US", "Recorder"]
 
+log = logging.getLogger(__name__)
+
 DVR_WINDOW_US = 4 * 3600 * 1_000_000
 READERS = 8
+CATCH_UP_NS = 500_000_000
 UPLOADS = 4
 """Twenty recorded streams make 30 segments a second; S3 takes some 50 ms for each."""
 
@@ -42,14 +46,18 @@ class Recorder:
         index: SegmentIndex,
         spool: Path,
         *,
+        node_id: str = "",
         dvr_window_us: int = DVR_WINDOW_US,
         retry_s: float = RETRY_S,
     ) -> None:
+        """``node_id``: whose crashes are taken up at the start, where other nodes use the index too."""
+        self._node_id = node_id
         self._store = store
         self._index = index
         self._dvr_window_us = dvr_window_us
         self._lock = threading.Lock()
         self._recordings: dict[str, Recording] = {}
+        self._own: set[str] = set()
         self._rendered: dict[tuple[str, str, bool], tuple[int, Rendered, Rendered]] = {}
         self._spool = Spool(spool, self._lost, retry_s=retry_s)
         self._notes = PatientQueue(
@@ -68,6 +76,7 @@ class Recorder:
         self._readers = ThreadPoolExecutor(READERS, "segment-read")
         self.read_us: list[int] = []
         """How long the last reads from the store took (at most 100)."""
+        self._caught_up_ns = -CATCH_UP_NS
         self.reads = 0
         self.read_sum_us = 0
         self.segments_lost = 0
@@ -78,7 +87,7 @@ class Recorder:
         for session in self._index.sessions():
             recording = Recording.load(session, self._index.load(session))
             self._recordings[session] = recording
-            if recording.ended_us is None:
+            if recording.ended_us is None and recording.node_id == self._node_id:
                 for record in end_after_crash(recording, self._spool.root / session, wall_us):
                     self._index.append(session, record)
                     recording.apply(record)
@@ -122,7 +131,9 @@ class Recorder:
 
     def begin(self, stream_id: str, session: str, wall_us: int) -> None:
         self._recordings[session] = Recording(session)
-        self._note(session, {"type": "begin", "stream_id": stream_id, "wall_us": wall_us})
+        self._own.add(session)
+        begin = {"type": "begin", "stream_id": stream_id, "wall_us": wall_us, "node_id": self._node_id}
+        self._note(session, begin)
 
     def epoch(self, session: str, epoch: int, tracks: tuple[TrackSpec, ...]) -> None:
         """The tracks of a new epoch, best rung first: which of them are recorded is decided here."""
@@ -260,6 +271,19 @@ class Recorder:
         self.read_sum_us += took_us
         return data
 
+    async def catch_up(self) -> None:
+        """Take in what other nodes have recorded, at most twice a second; nothing with an index of our own.
+
+        While the index is away, what is known already is served."""
+        if not self._index.shared or time.monotonic_ns() < self._caught_up_ns + CATCH_UP_NS:
+            return
+        self._caught_up_ns = time.monotonic_ns()
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.run_in_executor(self._readers, self._catch_up)
+        except OSError as error:
+            log.warning("other nodes' recordings are not known at present: %s", error)
+
     def sweep(self, wall_us: int, retention_us: int) -> list[str]:
         """Delete recordings that ended longer ago; blocks. Returns their ids. Raises StoreError."""
         gone = []
@@ -278,6 +302,21 @@ class Recorder:
         self._rendered = {key: value for key, value in self._rendered.items() if key[0] != session}
 
     # Inside ---------------------------------------------------------------------------------------------
+
+    def _catch_up(self) -> None:
+        there = set(self._index.sessions())
+        for session in there - self._own:
+            recording = self._recordings.get(session)
+            if recording is None:
+                recording = self._recordings[session] = Recording(session)
+            if recording.ended_us is not None:
+                continue
+            records = self._index.load(session, recording.changes)
+            with self._lock:
+                for record in records:
+                    recording.apply(record)
+        for session in set(self._recordings) - there - self._own:
+            del self._recordings[session]
 
     def _note(self, session: str, record: Record) -> None:
         self._apply(session, record)

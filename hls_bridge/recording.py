@@ -54,6 +54,7 @@ class Recording:
     def __init__(self, session: str) -> None:
         self.session = session
         self.stream_id = ""
+        self.node_id = ""
         self.started_us = 0
         self.ended_us: int | None = None
         self.thumbnails: list[int] = []
@@ -81,6 +82,7 @@ class Recording:
         match r.get("type"):
             case "begin":
                 self.stream_id, self.started_us = r["stream_id"], r["wall_us"]
+                self.node_id = r.get("node_id", "")
             case "track":
                 self._apply_track(r)
             case "part":
@@ -123,6 +125,11 @@ class Recording:
 
     def segments(self, role: str) -> list[SegmentRecord]:
         return self._roles[role].segments if role in self._roles else []
+
+    def newest(self, role: str) -> int:
+        """Media sequence number of the newest segment of a role; -1: there is none."""
+        segments = self.segments(role)
+        return segments[-1].msn if segments else -1
 
     def spec(self, role: str) -> TrackSpec:
         return self._roles[role].spec

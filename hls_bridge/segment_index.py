@@ -10,20 +10,30 @@ from io import FileIO
 from pathlib import Path
 from typing import Any, Protocol
 
-__all__ = ["LogIndex", "MemoryIndex", "Record", "SegmentIndex"]
+__all__ = ["IndexUnreachable", "LogIndex", "MemoryIndex", "Record", "SegmentIndex"]
 
 Record = Mapping[str, Any]
 
 
+class IndexUnreachable(OSError):
+    """The index does not answer. Try again later."""
+
+
 class SegmentIndex(Protocol):
-    """Blocking; one writer per session. A record is a small mapping with a ``type``."""
+    """Blocking; one writer per session. A record is a small mapping with a ``type``. All calls may raise
+    OSError; one that is tried again does no harm."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether other nodes write to it too."""
+        ...
 
     def append(self, session: str, record: Record, *, durable: bool = True) -> None:
         """Add a record; ``durable``: it is on disk when this returns. Raises OSError."""
         ...
 
-    def load(self, session: str) -> list[Record]:
-        """All records in order; a torn last one is left out."""
+    def load(self, session: str, start: int = 0) -> list[Record]:
+        """All records in order, or those from number ``start`` on; a torn last one is left out."""
         ...
 
     def sessions(self) -> Iterable[str]: ...
@@ -33,6 +43,8 @@ class SegmentIndex(Protocol):
 
 class LogIndex:
     """``{root}/{session}.jsonl``."""
+
+    shared = False
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -46,7 +58,7 @@ class LogIndex:
         if file is None:
             file = self._files[session] = open(self._path(session), "ab", buffering=0)  # noqa: SIM115
         line = json.dumps(dict(record), separators=(",", ":")).encode() + b"\n"
-        size = file.tell()
+        size = os.fstat(file.fileno()).st_size
         if size and session not in self._whole:
             line = b"\n" + line  # ends a line that a crash has torn
         try:
@@ -61,7 +73,7 @@ class LogIndex:
         if record.get("type") == "end":
             self._files.pop(session).close()
 
-    def load(self, session: str) -> list[Record]:
+    def load(self, session: str, start: int = 0) -> list[Record]:
         records: list[Record] = []
         try:
             lines = self._path(session).read_bytes().split(b"\n")
@@ -74,7 +86,7 @@ class LogIndex:
                 continue
             if isinstance(record, dict):
                 records.append(record)
-        return records
+        return records[start:]
 
     def sessions(self) -> Iterable[str]:
         return sorted(path.stem for path in self._root.glob("*.jsonl"))
@@ -95,14 +107,16 @@ class LogIndex:
 class MemoryIndex:
     """For nodes that record nothing over a restart, and for tests."""
 
+    shared = False
+
     def __init__(self) -> None:
         self._records: dict[str, list[Record]] = {}
 
     def append(self, session: str, record: Record, *, durable: bool = True) -> None:
         self._records.setdefault(session, []).append(dict(record))
 
-    def load(self, session: str) -> list[Record]:
-        return list(self._records.get(session, ()))
+    def load(self, session: str, start: int = 0) -> list[Record]:
+        return list(self._records.get(session, ()))[start:]
 
     def sessions(self) -> Iterable[str]:
         return sorted(self._records)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["HlsViewers"]
+__all__ = ["MOST", "HlsViewers"]
 
 BEACON_TTL_US = 25_000_000
 """The player's beacon comes every 10 s; two may be lost."""

@@ -10,13 +10,14 @@ from datetime import timedelta
 from pathlib import Path
 
 from hls_bridge.recorder import Recorder
-from hls_bridge.segment_index import LogIndex
+from hls_bridge.redis_index import RedisIndex
+from hls_bridge.segment_index import IndexUnreachable, LogIndex, SegmentIndex
 from hls_bridge.segment_store import DirectoryStore, S3Store, SegmentStore, StoreError
 from signaling.clock import Clock
 from signaling.errors import StartError
 from signaling.settings import Settings
 
-__all__ = ["open_archive", "open_store", "retention", "sweep_forever", "wall_us"]
+__all__ = ["open_archive", "open_index", "open_store", "retention", "sweep_forever", "wall_us"]
 
 log = logging.getLogger("spillway.archive")
 
@@ -37,12 +38,13 @@ def retention(settings: Settings) -> timedelta | None:
 
 
 @contextlib.asynccontextmanager
-async def open_archive(settings: Settings, clock: Clock) -> AsyncIterator[Recorder]:
+async def open_archive(settings: Settings, clock: Clock, node_id: str) -> AsyncIterator[Recorder]:
     """The recordings of ``data_dir``, what a crash left behind taken up. Raises StartError."""
     store = await asyncio.to_thread(open_store, settings)
     root = settings.data_dir / "recordings"
     try:
-        recorder = Recorder(store, LogIndex(root / "index"), root / "spool")
+        index = await asyncio.to_thread(open_index, settings)
+        recorder = Recorder(store, index, root / "spool", node_id=node_id)
         await asyncio.to_thread(recorder.start, wall_us(clock))
     except OSError as error:
         raise StartError(f"data_dir: {error}") from None
@@ -74,6 +76,16 @@ async def sweep_forever(recorder: Recorder, clock: Clock, kept: timedelta) -> No
             if gone:
                 log.info("%d recordings were older than %d days and are deleted", len(gone), kept.days)
         await asyncio.sleep(SWEEP_S)
+
+
+def open_index(settings: Settings) -> SegmentIndex:
+    """What has been recorded; blocks until it has answered. Raises StartError, OSError."""
+    if settings.redis_url is None:
+        return LogIndex(Path(settings.data_dir) / "recordings" / "index")
+    try:
+        return RedisIndex.connect(settings.redis_url.get_secret_value())
+    except (IndexUnreachable, ValueError) as error:
+        raise StartError(f"redis_url: {error}") from None
 
 
 def open_store(settings: Settings) -> SegmentStore:

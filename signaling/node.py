@@ -24,6 +24,7 @@ from mixer.controller import Mixers
 from mixer.messages import Problem
 from sfu.node import Sfu
 from signaling.admission import Admission
+from signaling.archive import open_index
 from signaling.auth.identity import Identity
 from signaling.auth.passwords import Passwords
 from signaling.auth.playback_tokens import PlaybackTokens
@@ -77,7 +78,7 @@ DRAIN_S = 3.0
 """How long requests under way may take at the end."""
 PROBE_S = 2.0
 
-UNSUPPORTED = ("redis_url", "cassandra_hosts", "dynamodb_url")
+UNSUPPORTED = ("cassandra_hosts", "dynamodb_url")
 
 
 class Node:
@@ -134,6 +135,8 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
     for name in UNSUPPORTED:
         if getattr(settings, name):
             raise StartError(f"{name}: this version keeps that in process and can't use it")
+    if settings.redis_url is not None:
+        await asyncio.to_thread(open_index, settings)
     async with contextlib.AsyncExitStack() as stack:
         installation = stack.enter_context(Installation(settings.data_dir))
         secure = settings.tls_cert is not None and settings.tls_key is not None
@@ -185,7 +188,7 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
             if hls:
                 admission = Admission(node.streams, node.identity, clock)
                 viewing = await stack.enter_async_context(
-                    open_viewing(settings, clock, sfu, node.live, admission)
+                    open_viewing(settings, clock, installation.node_id, sfu, node.live, admission)
                 )
                 node.hls = viewing.broadcasts
                 node.metrics.registry.register(viewing.collector())

@@ -52,11 +52,12 @@ class Viewing:
 
 @contextlib.asynccontextmanager
 async def open_viewing(
-    settings: Settings, clock: Clock, sfu: Sfu, live: LiveStreams, admission: Admission
+    settings: Settings, clock: Clock, node_id: str, sfu: Sfu, live: LiveStreams, admission: Admission
 ) -> AsyncIterator[Viewing]:
     """Raises StartError."""
-    async with open_archive(settings, clock) as recorder:
-        origin = Origin(archive=recorder, authorize=admission, over=admission.over)
+    edge_key = settings.edge_key.get_secret_value() if settings.edge_key else None
+    async with open_archive(settings, clock, node_id) as recorder:
+        origin = Origin(archive=recorder, authorize=admission, over=admission.over, edge_key=edge_key)
         async with open_link(origin) as (link, path):
             broadcasts = Broadcasts(
                 sfu=sfu,

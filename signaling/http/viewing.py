@@ -111,6 +111,7 @@ class ViewingRoutes:
         stream = await self._identity.watched(stream_id, visitor)
         token = self._passes.token(stream, visitor, call.bearer)
         links = Links(call.base_url, self._listeners)
+        await self._recorder.catch_up()
         paused = self._recorder.paused is not None
         found = self._recorder.recordings(stream_id)
         entries = [recording_entry(each, self._kept, token, paused=paused) for each in found]

@@ -16,7 +16,7 @@ import pytest
 from hls_bridge.origin import Origin
 from hls_bridge.part import EpochStart, Part, PartGroup, Thumbnail, TrackSpec
 from hls_bridge.recorder import Recorder
-from hls_bridge.segment_index import LogIndex, MemoryIndex, SegmentIndex
+from hls_bridge.segment_index import LogIndex
 from hls_bridge.segment_store import DirectoryStore, StoreError
 from tests.small_disk import disk_emptied, disk_full, fill_up, small_disk
 
@@ -54,19 +54,6 @@ def wait_for(condition: Callable[[], bool]) -> None:
             return
         time.sleep(0.02)
     raise AssertionError("it did not come")
-
-
-@pytest.mark.parametrize("make", [lambda path: LogIndex(path), lambda path: MemoryIndex()])
-def test_index(make, tmp_path: Path) -> None:
-    index: SegmentIndex = make(tmp_path)
-    index.append("a", {"type": "begin", "n": 1})
-    index.append("a", {"type": "end"})
-    index.append("b-2", {"type": "begin"}, durable=False)
-    assert index.load("a") == [{"type": "begin", "n": 1}, {"type": "end"}]
-    assert list(index.sessions()) == ["a", "b-2"]
-    index.delete("a")
-    assert list(index.sessions()) == ["b-2"]
-    assert index.load("a") == []
 
 
 def test_a_torn_line_costs_only_itself(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hls_bridge.live import ClosedSegment, Live
 from hls_bridge.part import EpochStart, Part, PartGroup, TrackSpec, TrackStart, TrackStop
 from hls_bridge.program_clock import ProgramClock, date_time
-from hls_bridge.viewers import HlsViewers
+from hls_bridge.viewers import MOST, HlsViewers
 
 WALL = 1_800_000_000_000_000
 V = TrackSpec("720p30", "video", "avc1.64001F", 2_750_000, b"init-v", 1280, 720, 30)
@@ -262,6 +262,16 @@ def test_viewers_are_counted_by_session() -> None:
     viewers.leave("s2")
     assert viewers.count(12_000_000) == (1, 0)
     assert viewers.count(30_000_000) == (0, 0)
+
+
+def test_viewers_that_are_made_up_take_no_memory() -> None:
+    viewers = HlsViewers()
+    for number in range(MOST + 500):
+        viewers.request(f"c{number}", number)
+        viewers.beacon(f"s{number}", f"c{number}", number)
+    assert viewers.count(MOST) == (MOST, 0)
+    viewers.leave(f"s{MOST + 499}")
+    assert viewers.count(MOST) == (MOST - 1, 0)
 
 
 @pytest.mark.parametrize("fps", [24, 25, 30, 50, 60])
