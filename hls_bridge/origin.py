@@ -297,12 +297,16 @@ class Origin:
             raise Overdue from error
 
     async def _stored(self, stream_id: str, session: str, name: str) -> bytes:
-        data = None
-        if self.archive is not None and self.recording(stream_id, session) is not None:
-            try:
-                data = await self.archive.read(session, name)
-            except StoreError as error:
-                raise Overdue(str(error)) from error
+        recording = self.recording(stream_id, session)
+        if self.archive is None or recording is None:
+            raise NotFound("no such segment")
+        try:
+            async with asyncio.timeout(self._block_s):
+                # What another origin records is in the index a moment before it is in the store.
+                while (data := await self.archive.read(session, name)) is None and recording.has(name):
+                    await asyncio.sleep(POLL_S)
+        except (StoreError, TimeoutError) as error:
+            raise Overdue(str(error)) from error
         if data is None:
             raise NotFound("no such segment")
         return data

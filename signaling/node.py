@@ -65,7 +65,7 @@ from signaling.store.interfaces import StoreUnreachable
 from signaling.store.sql_accounts import SqlAccounts
 from signaling.store.sql_invites import SqlInvites
 from signaling.store.sql_streams import SqlStreams
-from signaling.viewing import open_viewing
+from signaling.viewing import open_replica, open_viewing
 from signaling.views import Views
 from signaling.webrtc import WebRtc, sfu_config
 
@@ -205,6 +205,14 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
                     )
                 )
                 work += viewing.work()
+        if settings.runs("origin") and not hls:
+            admission = Admission(node.streams, node.identity, clock)
+            replica = await stack.enter_async_context(
+                open_replica(settings, clock, installation.node_id, admission)
+            )
+            node.live.listen(admission)
+            node.metrics.registry.register(replica.collector())
+            mounts.append(replica.mount())
         views = Views(node.live, node.media, node.hls)
         api_mounts, api_features = _api(node, views, listeners)
         mounts += api_mounts
