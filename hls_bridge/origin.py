@@ -303,7 +303,7 @@ class Origin:
         try:
             async with asyncio.timeout(self._block_s):
                 # What another origin records is in the index a moment before it is in the store.
-                while (data := await self.archive.read(session, name)) is None and recording.has(name):
+                while (data := await self.archive.read(session, name)) is None and recording.has(name):  # noqa: ASYNC110
                     await asyncio.sleep(POLL_S)
         except (StoreError, TimeoutError) as error:
             raise Overdue(str(error)) from error

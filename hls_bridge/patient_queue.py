@@ -84,7 +84,7 @@ class PatientQueue:
             self._changed.notify_all()
         for thread in self._threads:
             if thread.is_alive():
-                thread.join(timeout_s)
+                thread.join(timeout_s / len(self._threads))
 
     def _work(self) -> None:
         while (job := self._next()) is not None:
