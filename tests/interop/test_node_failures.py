@@ -21,7 +21,7 @@ from hls_bridge.segment_store import S3Store
 from tests.interop.playlist_history import History, entries, strict_errors
 from tests.interop.scripted_whip import Publisher, scripted_publisher
 from tests.interop.serve_process import spillway
-from tests.interop.test_node_hls import Client, ended, eventually, replays, uris
+from tests.interop.test_node_hls import Client, ended, eventually, some_decoded, uris
 from tests.s3proxy import s3_server
 from tests.small_disk import disk_emptied, disk_full, small_disk
 from tests.tcp_gate import TcpGate, tcp_gate
@@ -48,7 +48,7 @@ class Scene:
     async def degraded(self) -> list[str]:
         status, text = await self.client.call("GET", "/readyz")
         assert status == 200, "live goes on"
-        return list(text["degraded"])
+        return [line for line in text["degraded"] if line.startswith("recording")]
 
     async def recording(self) -> dict[str, object]:
         [found] = (await self.client.call("GET", f"{self.client.path}/recordings"))[1]["recordings"]
@@ -103,7 +103,7 @@ async def scene(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene
 async def test_an_s3_that_is_gone_gets_its_segments_later(scene: Scene) -> None:
     dvr = await scene.dvr()
     await scene.gate.shut()
-    text = await scene.grows(dvr, 3)
+    await scene.grows(dvr, 3)
 
     async def told() -> bool:
         return any("recording (store)" in line for line in await scene.degraded())
@@ -111,8 +111,6 @@ async def test_an_s3_that_is_gone_gets_its_segments_later(scene: Scene) -> None:
     await eventually(told)
     assert await scene.metric('spillway_recording_writes_waiting{where="store"}') > 0
     assert (await scene.recording())["status"] == "recording"
-    newest = dvr.rsplit("/", 1)[0] + "/" + entries(text)[-1].uri
-    assert (await scene.client.call("HEAD", newest))[0] == 200
     await scene.gate.open()
 
     async def healed() -> bool:
@@ -175,7 +173,6 @@ async def test_without_picture_sound_goes_on_while_the_clock_is_stepped(scene: S
     scene.clock.step(-7200)
     await scene.grows(live, 1)
     await scene.publisher.tell("picture on")
-    await scene.publisher.tell("gop 1")
     await scene.grows(live, 1)
     scene.clock.step(0)
     assert len(scene.history.discontinuities(sound)) == discontinuities, "the last picture stood"
@@ -183,7 +180,7 @@ async def test_without_picture_sound_goes_on_while_the_clock_is_stepped(scene: S
         for a, b in itertools.pairwise(scene.history.segments(uri)):
             if not b.discontinuity:
                 # The slew of 1 ms, and dates that are rounded to one.
-                assert abs(b.at_s - a.at_s - a.duration_s) <= 0.0035, (a, b)
+                assert abs(b.at_s - a.at_s - a.duration_s) <= 0.0025, (a, b)
 
 
 async def test_afterwards_nothing_is_missing(scene: Scene, tmp_path: Path) -> None:
@@ -199,7 +196,21 @@ async def test_afterwards_nothing_is_missing(scene: Scene, tmp_path: Path) -> No
     assert len(scene.history.discontinuities(await sound_of(scene))) >= 2
     recording = await scene.recording()
     assert recording["missing_s"] == 0
-    await replays(scene.client)
+    for uri in uris(await scene.client.master(str(recording["manifest_url"]))):
+        kept = entries((await scene.client.call("GET", uri))[1])
+        assert [entry.msn for entry in kept] == list(range(len(kept)))
+        for entry in kept:
+            path = f"{scene.client.node.url}{uri.rsplit('/', 1)[0]}/{entry.uri}"
+            async with scene.client.session.get(path) as answer:
+                assert answer.status == 200
+                assert b"moof" in await answer.read()
+    manifest = str(recording["manifest_url"])
+    assert await asyncio.to_thread(some_decoded, manifest, 60) == 60
+
+    async def handed_over() -> bool:
+        return not list((scene.disk / "recordings" / "spool").rglob("*.m4s"))
+
+    await eventually(handed_over)
     paths = scene.history.save(tmp_path)
     assert len(paths) > 100
     assert strict_errors(paths) == []

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import pytest
 
@@ -250,6 +251,23 @@ def test_program_date_time_slews() -> None:
     times = [clock.next_segment(i * 2_000_000, i * 2_000_000, stepped + i * 2_000_000) for i in range(1, 9)]
     assert [b - a for a, b in itertools.pairwise(times)] == [2_001_000] * 7
     assert date_time(1_700_000_000_999_600) == "2023-11-14T22:13:21.000Z"
+
+
+def test_each_track_has_the_date_of_its_own_start() -> None:
+    d = Driver()
+    d.epoch(V, A)
+    for segment in range(2):
+        first, second = (V, A) if segment else (A, V)
+        for track in (first, second):
+            start = d.start_us + segment * 2_000_000 + (15_000 if track is A else 0)
+            part = Part(track.name, segment, 0, start, 2_000_000, True, True, b"x")
+            d.live.handle_event(PartGroup((part,)), start, WALL + start)
+    dates = {
+        name: re.findall(r"DATE-TIME:.*:(\d\d\.\d+)Z", t.full.plain.decode())
+        for name, t in d.live.tracks.items()
+        if t.full
+    }
+    assert dates == {"720p30": ["10.000", "12.000"], "sound": ["10.015", "12.015"]}
 
 
 def test_viewers_are_counted_by_session() -> None:
