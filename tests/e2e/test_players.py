@@ -15,7 +15,7 @@ from tests.interop.test_node_hls import Client, publisher
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SHAKA = Path(__file__).parent.parent.parent / "web/node_modules/shaka-player/dist/shaka-player.compiled.js"
-PAGE = """
+PAGE = """<!doctype html>
 <video id=shaka muted autoplay playsinline></video>
 <video id=plain muted autoplay playsinline></video>
 """
@@ -46,7 +46,8 @@ async def test_shaka_plays_parts_and_chromium_plays_segments(node: Process, brow
             page = await context.new_page()
             requests: list[str] = []
             page.on("request", lambda request: requests.append(request.url))
-            await page.set_content(PAGE)
+            await page.route("**/players", lambda route: route.fulfill(body=PAGE, content_type="text/html"))
+            await page.goto(f"{node.url}/players")
             await page.add_script_tag(path=SHAKA)
             await page.evaluate(PLAY, client.stream["manifest_url"])
             for player in ("shaka", "plain"):
