@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
@@ -14,18 +15,22 @@ from hls_bridge.recorder import Recorder
 from hls_bridge.recording import Recording
 from hls_bridge.recording_file import plan_file
 from hls_bridge.responses import CORS, media, parse_range, playlist, problem, unsatisfiable
+from hls_bridge.segment_store import StoreError
 from sfu.bearer import bearer
 
 __all__ = ["archive_routes", "recording_entry"]
+
+log = logging.getLogger(__name__)
 
 REPLAY = "public, max-age=60"
 
 
 def recording_entry(
-    recording: Recording, retention: timedelta | None, token: str | None = None
+    recording: Recording, retention: timedelta | None, token: str | None = None, *, paused: bool = False
 ) -> dict[str, object]:
     """One item of ``GET /api/v1/streams/{stream_id}/recordings``; URLs are paths on this host, with
-    ``token`` in them where the stream needs one. ``retention`` None: kept for good."""
+    ``token`` in them where the stream needs one. ``retention`` None: kept for good; ``paused``: what is
+    being recorded can't be written at present."""
     entry = recording.entry()
     session = recording.session
     base = f"/api/v1/recordings/{session}" + (f"/t/{token}" if token else "")
@@ -35,9 +40,11 @@ def recording_entry(
         expires_us = ended_us + int(retention.total_seconds() * 1e6)
     return {
         "recording_id": session,
+        "status": "ended" if ended_us is not None else "paused" if paused else "recording",
         "started_at": date_time(entry["started_us"]),
         "duration_s": entry["duration_s"],
         "bytes": entry["bytes"],
+        "missing_s": entry["missing_s"],
         "manifest_url": f"{base}/manifest.m3u8",
         "mp4_url": f"{base}/video.mp4",
         "thumbnail_url": f"{base}/thumbnails/{recording.thumbnails[0]}.jpg" if recording.thumbnails else None,
@@ -76,8 +83,10 @@ class _Handlers:
         stream_id = request.match_info["stream_id"]
         if not await self._origin.may_watch(stream_id, _token(request)):
             return problem(403, "private-stream", "this stream needs a valid playback token")
+        await self._recorder.catch_up()
         found = self._recorder.recordings(stream_id)
-        entries = [recording_entry(r, self._retention) for r in found]
+        paused = self._recorder.paused is not None
+        entries = [recording_entry(r, self._retention, paused=paused) for r in found]
         return web.json_response(
             {"recordings": entries}, headers={**CORS, "Cache-Control": "public, max-age=1"}
         )
@@ -85,7 +94,9 @@ class _Handlers:
     async def live_thumbnail(self, request: web.Request) -> web.StreamResponse:
         stream_id = request.match_info["stream_id"]
         jpeg = self._origin.thumbnail(stream_id)
-        if jpeg is None or not await self._origin.may_watch(stream_id, _token(request)):
+        if not await self._origin.may_watch(stream_id, _token(request)):
+            return problem(403, "private-stream", "this stream needs a valid playback token")
+        if jpeg is None:
             return problem(404, "not-found", "there is no thumbnail")
         return media(request, jpeg, "image/jpeg", "public, max-age=10")
 
@@ -140,20 +151,32 @@ class _Handlers:
         response = web.StreamResponse(status=206 if wanted else 200, headers=headers)
         response.content_length = last - first + 1
         await response.prepare(request)
-        async for piece in plan.stream(first, last, read):
-            await response.write(piece)
-        await response.write_eof()
+        try:
+            async for piece in plan.stream(first, last, read):
+                await response.write(piece)
+            await response.write_eof()
+        except (LookupError, StoreError) as error:
+            # Too late for another status: that the file ends early is all one can still tell.
+            log.warning("video.mp4 breaks off: %s", error)
+            if request.transport is not None:
+                request.transport.abort()
         return response
 
     async def _with_recording(
         self, request: web.Request, answer: Callable[[Recording], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        recording = self._recorder.recording(request.match_info["recording_id"])
+        recording_id = request.match_info["recording_id"]
+        if self._recorder.recording(recording_id) is None:
+            await self._recorder.catch_up()
+        recording = self._recorder.recording(recording_id)
         if recording is None:
             return problem(404, "recording-not-found", "there is no such recording")
         if not await self._origin.may_watch(recording.stream_id, _token(request)):
             return problem(403, "private-stream", "this recording needs a valid playback token")
-        return await answer(recording)
+        try:
+            return await answer(recording)
+        except StoreError:
+            return problem(503, "overdue", "the segment store does not answer", retry_after_s=2)
 
 
 def _token(request: web.Request) -> str | None:

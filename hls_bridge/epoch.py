@@ -131,12 +131,12 @@ class Epoch:
             for paced in self._pacer.tick(now_us):
                 self._show(paced)
 
-    def end(self) -> int:
-        """End all tracks at one time; returns it."""
+    def end(self, until_us: int | None = None) -> int:
+        """End all tracks at one time; returns it. ``until_us``: sound that lies later is the next epoch's."""
         self.ladder.end()
-        end_us = self._last_us
+        end_us = self._last_us if until_us is None else until_us
         self._sound.fill(end_us)
-        self._sound.end()
+        self._sound.end(until_us)
         return end_us
 
     def _show(self, paced: Paced[tuple[VideoFrame, int]]) -> None:

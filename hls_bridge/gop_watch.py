@@ -45,6 +45,12 @@ class GopWatch:
         self._cut_us = at_us
         return True
 
+    @property
+    def limit_us(self) -> int:
+        """Where the segment ends at the latest; only when there has been a keyframe."""
+        assert self._cut_us is not None
+        return self._cut_us + LONGEST_US
+
     def overdue(self, now_us: int) -> bool:
         """No keyframe has come in time to end the segment."""
         return self._cut_us is not None and now_us - self._cut_us > LONGEST_US

@@ -56,6 +56,8 @@ class SocketSink:
 
     async def send(self, event: Event) -> None:
         """Raises ConnectionError when the control process is gone."""
+        if self._writer.is_closing():  # uvloop raises RuntimeError
+            raise ConnectionError("the origin closed the link")
         write_frame(self._writer, *encode_event(event))
         await self._writer.drain()
 

@@ -114,7 +114,8 @@ class Live:
         self._epoch = -1
         self._base_msn = 0
         self._next_msn = 0
-        self._walls: dict[int, int] = {}
+        self._offsets: dict[int, int] = {}
+        self._walls: dict[tuple[str, int], int] = {}
         self._parts: dict[tuple[str, int, int], bytes] = {}
         self._segments: dict[tuple[str, int], bytes] = {}
         self._starts: dict[tuple[str, int], int] = {}
@@ -157,6 +158,10 @@ class Live:
     @property
     def epoch(self) -> int:
         return self._epoch
+
+    def wall_us(self, at_us: int) -> int:
+        """EXT-X-PROGRAM-DATE-TIME of a moment on the time line."""
+        return self._clock.wall_us(at_us)
 
     def init(self, name: str) -> bytes | None:
         """``{track}/init-{epoch}.mp4`` by that name."""
@@ -219,10 +224,13 @@ class Live:
     def _add_part(self, part: Part, now_us: int, wall_us: int) -> set[str]:
         msn = self._base_msn + part.segment
         self._next_msn = max(self._next_msn, msn + 1)
-        if msn not in self._walls:
-            self._walls[msn] = self._clock.next_segment(part.start_us, now_us, wall_us)
+        if msn not in self._offsets:
+            self._offsets[msn] = self._clock.next_segment(0, now_us, wall_us)
+        if (part.track, msn) not in self._walls:
+            # Sound is cut some milliseconds beside the picture: each has the date of its own start.
+            self._walls[part.track, msn] = part.start_us + self._offsets[msn]
         self._parts[part.track, msn, part.index] = part.data
-        self._on_part(part, msn, self._walls[msn])
+        self._on_part(part, msn, self._walls[part.track, msn])
         self._starts.setdefault((part.track, msn), part.start_us)
         changed = set()
         for name, track in self.tracks.items():
@@ -257,7 +265,7 @@ class Live:
             f"{track.source}/{msn}.m4s",
             f"{track.source}/init-{self._epoch}.mp4",
             self._epoch,
-            self._walls[msn],
+            self._walls[track.source, msn],
             begins_epoch,
         )
         segments.append(segment)
@@ -266,7 +274,7 @@ class Live:
     def _gap(self, track: Track, msn: int) -> ListedSegment:
         """A segment of which nothing came in this track (RFC 8216bis 4.4.4.7)."""
         previous = track.segments[-1]
-        wall_us = self._walls.get(msn, previous.wall_us + previous.duration_us)
+        wall_us = previous.wall_us + previous.duration_us
         epoch = self._epoch if msn >= self._base_msn else previous.epoch
         gap = ListedSegment(msn, f"{track.source}/{msn}.m4s", previous.map_uri, epoch, wall_us, False)
         gap.gap, gap.duration_us = True, 2_000_000
@@ -294,7 +302,8 @@ class Live:
 
     def _forget(self, source: str, msn: int) -> None:
         self._segments.pop((source, msn), None)
-        self._walls.pop(msn - KEPT_SEGMENTS, None)
+        self._walls.pop((source, msn), None)
+        self._offsets.pop(msn - KEPT_SEGMENTS, None)
         index = 0
         while self._parts.pop((source, msn, index), None) is not None:
             index += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 import secrets
@@ -13,8 +14,9 @@ from hls_bridge.live import ClosedSegment, Live, Rendered, Track
 from hls_bridge.part import EpochStart, Event, Part, Thumbnail
 from hls_bridge.recorder import Recorder
 from hls_bridge.recording import Recording
+from hls_bridge.segment_store import StoreError
 from hls_bridge.viewers import HlsViewers
-from hls_bridge.waiting import WaitingRoom
+from hls_bridge.waiting import Overdue, WaitingRoom
 
 __all__ = [
     "Broadcast",
@@ -27,6 +29,7 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
+POLL_S = 0.25
 BLOCK_S = 6.0
 """Three target durations: a player gives up its request after that as well (RFC 8216bis 6.2.5.2)."""
 
@@ -125,8 +128,7 @@ class Origin:
         if isinstance(event, Thumbnail):
             broadcast.thumbnail = event.jpeg
             if broadcast.record and self.archive is not None:
-                at_us = wall_us - now_us + event.at_us
-                self.archive.thumbnail(broadcast.session, at_us, event.jpeg)
+                self.archive.thumbnail(broadcast.session, live.wall_us(event.at_us), event.jpeg)
             return
         changed = live.handle_event(event, now_us, wall_us)
         if isinstance(event, EpochStart) and broadcast.record and self.archive is not None:
@@ -156,6 +158,11 @@ class Origin:
         broadcast = self._broadcasts.get(stream_id)
         return broadcast.thumbnail if broadcast else None
 
+    def viewers(self, now_us: int) -> tuple[int, int]:
+        """(exact, estimated) of all streams."""
+        counts = [broadcast.viewers.count(now_us) for broadcast in self._broadcasts.values()]
+        return sum(exact for exact, _ in counts), sum(estimated for _, estimated in counts)
+
     def unasked(self, stream_id: str, track: str, for_us: int) -> bool:
         """Whether nobody has asked for a track for that long: a delisted rung may stop."""
         broadcast = self._broadcasts[stream_id]
@@ -180,7 +187,10 @@ class Origin:
                 await broadcast.ready.wait("", self._block_s)
             if not broadcast.live.ended:
                 return broadcast.live.master(f"{prefix}/{broadcast.session}/")
-        session = self.archive.last_session(stream_id) if self.archive is not None else None
+        session = None
+        if self.archive is not None:
+            await self.archive.catch_up()
+            session = self.archive.last_session(stream_id)
         if session is not None and self.archive is not None:
             text = self.archive.master(session, f"{prefix}/{session}/dvr/")
             if text is not None:
@@ -226,7 +236,7 @@ class Origin:
         return data
 
     async def segment(self, stream_id: str, session: str, track: str, msn: int) -> bytes:
-        """A finished segment, from memory or the segment store. Raises NotFound."""
+        """A finished segment, from memory or the segment store. Raises NotFound, Overdue."""
         broadcast = self._broadcasts.get(stream_id)
         if broadcast is not None and broadcast.session == session:
             data = broadcast.live.segment(track, msn)
@@ -235,7 +245,7 @@ class Origin:
         return await self._stored(stream_id, session, f"{track}/{msn}.m4s")
 
     async def init(self, stream_id: str, session: str, name: str) -> bytes:
-        """``{track}/init-{epoch}.mp4``. Raises NotFound."""
+        """``{track}/init-{epoch}.mp4``. Raises NotFound, Overdue."""
         broadcast = self._broadcasts.get(stream_id)
         if broadcast is not None and broadcast.session == session:
             data = broadcast.live.init(name)
@@ -248,10 +258,55 @@ class Origin:
         recording = self.archive.recording(session) if self.archive is not None else None
         return recording if recording is not None and recording.stream_id == stream_id else None
 
+    async def recorded_playlist(
+        self, stream_id: str, session: str, role: str, msn: int | None, *, skip: bool
+    ) -> Rendered:
+        """A DVR playlist, or the replay; waits for segment ``msn`` of what is live, here or elsewhere.
+
+        Raises NotFound, TooFarAhead, Overdue.
+        """
+        archive = self.archive
+        broadcast = self._broadcasts.get(stream_id)
+        here = broadcast is not None and broadcast.session == session
+        if archive is not None and not here:
+            await archive.catch_up()
+        recording = self.recording(stream_id, session)
+        if recording is None or archive is None:
+            raise NotFound("there is no recording of this rendition")
+        if msn is not None and recording.ended_us is None:
+            track = recording.current_track(role)
+            if here and track is not None:
+                await self.media_playlist(stream_id, session, track, msn, None, skip=False)
+            elif not here:
+                await self._recorded_elsewhere(archive, recording, role, msn)
+        rendered = archive.playlist(session, role, ended=recording.ended_us is not None, skip=skip)
+        if rendered is None:
+            raise NotFound("there is no recording of this rendition")
+        return rendered
+
+    async def _recorded_elsewhere(self, archive: Recorder, recording: Recording, role: str, msn: int) -> None:
+        """Until another origin has noted a segment in the index. Raises TooFarAhead, Overdue."""
+        try:
+            async with asyncio.timeout(self._block_s):
+                while (newest := recording.newest(role)) < msn and recording.ended_us is None:
+                    if msn > newest + 2:
+                        raise TooFarAhead(f"_HLS_msn {msn} is beyond {newest + 2}")
+                    await asyncio.sleep(POLL_S)
+                    await archive.catch_up()
+        except TimeoutError as error:
+            raise Overdue from error
+
     async def _stored(self, stream_id: str, session: str, name: str) -> bytes:
-        data = None
-        if self.archive is not None and self.recording(stream_id, session) is not None:
-            data = await self.archive.read(session, name)
+        recording = self.recording(stream_id, session)
+        if self.archive is None or recording is None:
+            raise NotFound("no such segment")
+        try:
+            async with asyncio.timeout(self._block_s):
+                # What another origin records is in the index a moment before it is in the store.
+                while (data := await self.archive.read(session, name)) is None and recording.has(name):  # noqa: ASYNC110
+                    await asyncio.sleep(POLL_S)
+        except (StoreError, TimeoutError) as error:
+            raise Overdue(str(error)) from error
         if data is None:
             raise NotFound("no such segment")
         return data

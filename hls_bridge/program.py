@@ -112,7 +112,7 @@ class Program:
                 self._start_without_picture(now_us)
             return
         if self._epoch.passthrough is not None and self._gop.overdue(now_us - 500_000):
-            self._end_passthrough(now_us)
+            self._end_passthrough()
         self._epoch.tick(now_us)
         self._sound.tick(now_us)
 
@@ -161,7 +161,7 @@ class Program:
         if self._epoch is not None and cut and codec_name == "h264" and self._settings.passthrough:
             self._consider_passthrough(unit, at_us)
         elif self._epoch is not None and self._epoch.passthrough is not None and self._gop.overdue(at_us):
-            self._end_passthrough(at_us)
+            self._end_passthrough()
         if self._epoch is not None:
             self._epoch.push_unit(unit.data, at_us, keyframe=unit.keyframe, cut=cut)
         for frame in self._decode(codec_name, unit, at_us):
@@ -183,9 +183,13 @@ class Program:
             return
         self._restart(at_us, track)
 
-    def _end_passthrough(self, at_us: int) -> None:
+    def _end_passthrough(self) -> None:
         log.info("the source's keyframe is overdue: transcoding")
-        self._restart(at_us, None)
+        assert self._epoch is not None
+        # Not at the time at which it was noticed: sound goes on, and its segment must not grow longer.
+        end_us = self._epoch.end(self._gop.limit_us)
+        self._epoch = None
+        self._restart(end_us, None)
 
     def _decode(self, codec_name: str, unit: AccessUnit, at_us: int) -> list[VideoFrame]:
         if self._decoder is None:

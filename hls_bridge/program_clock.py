@@ -21,7 +21,11 @@ class ProgramClock:
         """Wall time, in microseconds of the Unix epoch, of a segment that begins at ``start_us``."""
         error = wall_us - now_us - self._offset_us
         self._offset_us += max(-SLEW_US, min(SLEW_US, error))
-        return start_us + self._offset_us
+        return self.wall_us(start_us)
+
+    def wall_us(self, at_us: int) -> int:
+        """The same for any time, without a step."""
+        return at_us + self._offset_us
 
 
 def date_time(wall_us: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hls_bridge.live import Rendered
@@ -54,10 +54,14 @@ class Recording:
     def __init__(self, session: str) -> None:
         self.session = session
         self.stream_id = ""
+        self.node_id = ""
         self.started_us = 0
         self.ended_us: int | None = None
         self.thumbnails: list[int] = []
         self.bytes = 0
+        self.changes = 0
+        """Records applied so far."""
+        self._keys: set[str] = set()
         self.tracks: dict[tuple[int, str], str] = {}
         """(epoch, track) to role."""
         self.open_parts: dict[tuple[str, int], list[ListedPart]] = {}
@@ -74,9 +78,11 @@ class Recording:
 
     def apply(self, r: Record) -> None:
         """Take one record."""
+        self.changes += 1
         match r.get("type"):
             case "begin":
                 self.stream_id, self.started_us = r["stream_id"], r["wall_us"]
+                self.node_id = r.get("node_id", "")
             case "track":
                 self._apply_track(r)
             case "part":
@@ -85,15 +91,28 @@ class Recording:
                 self.open_starts.setdefault(key, (r["epoch"], r["wall_us"], r["start_us"]))
             case "segment":
                 self._apply_segment(r)
+            case "lost":
+                self._apply_lost(r["track"], r["msn"])
             case "thumbnail":
                 self.thumbnails.append(r["wall_us"])
             case "end":
                 self.ended_us = r["wall_us"]
 
+    def has(self, key: str) -> bool:
+        """Whether a segment of this key is finished and kept."""
+        return key in self._keys
+
     @property
     def duration_us(self) -> int:
         """Of the longest role."""
         return max((sum(s.duration_us for s in role.segments) for role in self._roles.values()), default=0)
+
+    @property
+    def missing_us(self) -> int:
+        """Of the longest role: what is a gap in it."""
+        return max(
+            (sum(s.duration_us for s in role.listed if s.gap) for role in self._roles.values()), default=0
+        )
 
     @property
     def roles(self) -> list[str]:
@@ -106,6 +125,11 @@ class Recording:
 
     def segments(self, role: str) -> list[SegmentRecord]:
         return self._roles[role].segments if role in self._roles else []
+
+    def newest(self, role: str) -> int:
+        """Media sequence number of the newest segment of a role; -1: there is none."""
+        segments = self.segments(role)
+        return segments[-1].msn if segments else -1
 
     def spec(self, role: str) -> TrackSpec:
         return self._roles[role].spec
@@ -148,6 +172,7 @@ class Recording:
             "started_us": self.started_us,
             "duration_s": round(self.duration_us / 1e6, 3),
             "bytes": self.bytes,
+            "missing_s": round(self.missing_us / 1e6, 3),
         }
 
     def _apply_track(self, r: Record) -> None:
@@ -192,6 +217,7 @@ class Recording:
             role.listed.append(_gap(role.listed[-1]))
         new_epoch = bool(role.segments) and role.segments[-1].epoch != segment.epoch
         role.segments.append(segment)
+        self._keys.add(segment.key)
         role.bandwidth.add(segment.bytes, segment.duration_us)
         self.bytes += segment.bytes
         listed = ListedSegment(
@@ -205,6 +231,17 @@ class Recording:
         )
         listed.close()
         role.listed.append(listed)
+
+    def _apply_lost(self, track: str, msn: int) -> None:
+        """A segment that could not be kept: a gap of its length takes its place."""
+        for role in self._roles.values():
+            for segment in [s for s in role.segments if (s.track, s.msn) == (track, msn)]:
+                role.segments.remove(segment)
+                self.bytes -= segment.bytes
+                self._keys.discard(segment.key)
+                at = next(i for i, listed in enumerate(role.listed) if listed.msn == msn)
+                role.listed[at] = replace(role.listed[at], uri="../gap.m4s", closed=False, gap=True)
+                role.listed[at].close()
 
 
 def _gap(previous: ListedSegment) -> ListedSegment:

@@ -13,6 +13,7 @@ from hls_bridge.live import Rendered
 __all__ = [
     "CORS",
     "IMMUTABLE",
+    "TITLES",
     "media",
     "parse_range",
     "playlist",
@@ -27,6 +28,19 @@ CORS = {
 }
 IMMUTABLE = "public, max-age=86400, immutable"
 PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
+TITLES = {
+    "bad-delivery-directive": "Bad delivery directive",
+    "edge-only": "For the edge",
+    "not-found": "Nothing here",
+    "overdue": "Overdue",
+    "private-stream": "A private stream",
+    "range-not-satisfiable": "Range not satisfiable",
+    "recording-not-found": "Recording not found",
+    "stream-ended": "Stream ended",
+    "stream-not-live": "Stream not live",
+    "too-far-ahead": "Too far ahead",
+}
+"""As in the node's catalogue of problems."""
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)$")
 
 
@@ -84,7 +98,7 @@ def problem(status: int, name: str, detail: str, *, retry_after_s: int | None = 
     headers["Content-Type"] = "application/problem+json"
     if retry_after_s is not None:
         headers["Retry-After"] = str(retry_after_s)
-    body = {"type": f"/problems/{name}", "title": name.replace("-", " "), "status": status, "detail": detail}
+    body = {"type": f"/problems/{name}", "title": TITLES[name], "status": status, "detail": detail}
     return web.Response(status=status, headers=headers, body=json.dumps(body).encode())
 
 

@@ -15,6 +15,7 @@ from hls_bridge.origin import Gone, NotFound, Origin, TooFarAhead, clocks
 from hls_bridge.responses import media, playlist, preflight, problem
 from hls_bridge.waiting import Overdue
 from sfu.bearer import bearer
+from sfu.problem import Problem
 
 __all__ = ["routes"]
 
@@ -98,7 +99,10 @@ class _Handlers:
 
     async def _auth(self, stream_id: str, token: str) -> web.StreamResponse:
         """For the edge: 204 if this token may watch this stream, else 403."""
-        allowed = await self._origin.may_watch(stream_id, token)
+        try:
+            allowed = await self._origin.may_watch(stream_id, token)
+        except Problem:  # an unknown stream: nginx takes any other status for a fault of ours
+            allowed = False
         return web.Response(status=204 if allowed else 403, headers={"Cache-Control": "private, max-age=10"})
 
     async def _manifest(self, request: web.Request, target: _Target) -> web.StreamResponse:
@@ -111,6 +115,7 @@ class _Handlers:
         live = broadcast is not None and not broadcast.live.ended
         session = broadcast.session if broadcast is not None and live else None
         if session is None and archive is not None:
+            await archive.catch_up()
             session = archive.last_session(stream_id)
         if session is None or archive is None:
             raise NotFound("there is no recording of this stream")
@@ -132,18 +137,11 @@ class _Handlers:
     async def _dvr_playlist(
         self, request: web.Request, target: _Target, session: str, name: str
     ) -> web.StreamResponse:
-        archive, broadcast = self._origin.archive, self._origin.broadcast(target.stream_id)
-        live = broadcast is not None and broadcast.session == session and not broadcast.live.ended
         msn = _number(request, "_HLS_msn")
         if msn == -1:
             return problem(400, "bad-delivery-directive", "_HLS_msn is a decimal number")
-        recording = self._origin.recording(target.stream_id, session)
-        track = recording.current_track(name) if recording else None
-        if live and msn is not None and track is not None:
-            await self._origin.media_playlist(target.stream_id, session, track, msn, None, skip=False)
-        rendered = archive.playlist(session, name, ended=not live, skip=_skip(request)) if archive else None
-        if rendered is None or recording is None:
-            raise NotFound("there is no recording of this rendition")
+        skip = _skip(request)
+        rendered = await self._origin.recorded_playlist(target.stream_id, session, name, msn, skip=skip)
         self._count(request, target)
         return playlist(request, rendered, BLOCKED if msn is not None else PLAIN)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import shutil
@@ -25,6 +26,10 @@ class SegmentStore(Protocol):
 
     def put(self, key: str, data: bytes) -> None:
         """Store all of it or nothing, over what was there. Raises StoreError, ValueError for a bad key."""
+        ...
+
+    def take(self, key: str, path: Path) -> None:
+        """Store a file and remove it. Raises as `put` does, FileNotFoundError if there is none."""
         ...
 
     def get(self, key: str) -> bytes | None:
@@ -63,6 +68,21 @@ class DirectoryStore:
             with contextlib.suppress(OSError):
                 partial.unlink()
             raise StoreError(error.errno, f"can't store {key}: {error.strerror}") from error
+
+    def take(self, key: str, path: Path) -> None:
+        """By renaming it where both lie on one disk: nothing is written twice."""
+        check_key(key)
+        target = self._root / key
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(path, target)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise StoreError(error.errno, f"can't store {key}: {error.strerror}") from error
+            self.put(key, path.read_bytes())
+            path.unlink()
 
     def get(self, key: str) -> bytes | None:
         check_key(key)
@@ -108,9 +128,10 @@ class S3Store:
 
         config = Config(
             max_pool_connections=32,
-            connect_timeout=5,
-            read_timeout=20,
-            retries={"max_attempts": 2},
+            connect_timeout=3,
+            read_timeout=10,
+            # What fails is tried again by whoever asked.
+            retries={"total_max_attempts": 2},
             s3={"addressing_style": "path"},
             # Older S3-compatible servers don't know the trailing checksums that newer clients send.
             request_checksum_calculation="when_required",
@@ -121,6 +142,10 @@ class S3Store:
     def put(self, key: str, data: bytes) -> None:
         check_key(key)
         self._call("put_object", Key=key, Body=data)
+
+    def take(self, key: str, path: Path) -> None:
+        self.put(key, path.read_bytes())
+        path.unlink(missing_ok=True)
 
     def get(self, key: str) -> bytes | None:
         check_key(key)

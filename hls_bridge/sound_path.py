@@ -77,6 +77,9 @@ class SoundPath:
         self._cuts_us: list[int] = []
         self._known_until_us: int | None = None
         self._held: list[Sample] = []
+        self._encoded: list[tuple[int, Pcm]] = []
+        """Sound that is encoded but in no part yet, with its place in samples."""
+        self._position = self._packaged = 0
 
     @property
     def position_us(self) -> int | None:
@@ -96,7 +99,8 @@ class SoundPath:
         position = self._first_sample + self._timeline.samples_out - len(self._pending)
         self._encoder = SoundEncoder(SOUND, position)
         self._packager = TrackPackager(SOUND.name, self._encoder.template, SOUND_TIME_BASE)
-        self._cuts_us, self._held = [], []
+        self._cuts_us, self._held, self._encoded = [], [], []
+        self._position = self._packaged = position
         self._known_until_us = None
         bitrate = SOUND.bitrate_bps * 11 // 10
         return TrackSpec(
@@ -127,12 +131,19 @@ class SoundPath:
         if self._timeline is not None and (block := self._timeline.fill(until_us)) is not None:
             self._encode(block)
 
-    def end(self) -> None:
-        """The epoch ends: what is packaged so far becomes its last part."""
+    def end(self, until_us: int | None = None) -> None:
+        """The epoch ends: what is packaged so far becomes its last part. Sound from ``until_us`` on (None:
+        no sound) is encoded again in the next one."""
         if self._packager is None:
             return
-        self._known_until_us = 1 << 62
-        self._package()
+        if until_us is None:
+            self._known_until_us = 1 << 62
+            self._package()
+        else:
+            self.know_until(until_us)
+            left = [pcm for at, pcm in self._encoded if at >= self._packaged]
+            self._pending = np.concatenate([*left, self._pending])
+        self._encoded = []
         for part in self._packager.end(SoundEncoder.FRAME):
             self._emit(PartGroup((part,)))
         self._packager = self._encoder = None
@@ -147,6 +158,8 @@ class SoundPath:
         for at in range(0, whole, size):
             planes = np.ascontiguousarray(np.clip(pcm[at : at + size].T, -1.0, 1.0))
             frame = AudioFrame.from_ndarray(planes, format="fltp", layout="stereo")
+            self._encoded.append((self._position, pcm[at : at + size]))
+            self._position += size
             for packet in self._encoder.encode(frame):
                 self._held.append(Sample(packet, packet.pts or 0, True, False, size))
         self._package()
@@ -163,5 +176,8 @@ class SoundPath:
                 sample.ends_segment = True
                 self._cuts_us.pop(0)
             self._held.pop(0)
+            self._packaged = sample.pts + SoundEncoder.FRAME
+            while self._encoded and self._encoded[0][0] < self._packaged:
+                self._encoded.pop(0)
             for part in self._packager.push(sample):
                 self._emit(PartGroup((part,)))

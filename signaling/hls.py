@@ -36,6 +36,9 @@ TICK_S = 1.0
 WINDOW_S = 60.0
 """How long memory holds a broadcast that has ended: players drain their buffers."""
 
+PAUSED = "The node's disk is full: the stream goes on live, its recording pauses."
+RESUMED = "There is space again: the recording goes on."
+
 
 class Hls(Protocol):
     """What the views show of HLS."""
@@ -52,6 +55,10 @@ class Hls(Protocol):
         """Whether one can seek back while it is live."""
         ...
 
+    def degraded(self) -> list[str]:
+        """What of it fails at present, and why."""
+        ...
+
 
 class NoHls:
     """A node that has none."""
@@ -64,6 +71,9 @@ class NoHls:
 
     def seekable(self, stream_id: str) -> bool:
         return False
+
+    def degraded(self) -> list[str]:
+        return []
 
 
 @dataclass(slots=True)
@@ -103,6 +113,7 @@ class Broadcasts:
         self._carried: dict[str, _Carried] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
+        self._paused = False
 
     def recording(self, stream_id: str) -> bool:
         carried = self._carried.get(stream_id)
@@ -113,6 +124,9 @@ class Broadcasts:
 
     def seekable(self, stream_id: str) -> bool:
         return self.recording(stream_id)
+
+    def degraded(self) -> list[str]:
+        return [f"recording ({where}): {why}" for where, why in self._recorder.troubles.items()]
 
     def worker_pid(self, stream_id: str) -> int | None:
         """Of the process that transcodes the stream."""
@@ -161,8 +175,20 @@ class Broadcasts:
                     await asyncio.sleep(TICK_S)
                     for carried in self._carried.values():
                         self._tick(carried)
+                    self._tell_pauses()
             finally:
                 self._group = None
+
+    def _tell_pauses(self) -> None:
+        """The owners of recorded streams hear when recording pauses, and when it goes on."""
+        paused = self._recorder.paused is not None
+        if paused == self._paused:
+            return
+        self._paused = paused
+        name = "recording-paused" if paused else "recording-resumed"
+        for stream_id, carried in self._carried.items():
+            if carried.record:
+                self._live.report_notice(stream_id, name, PAUSED if paused else RESUMED)
 
     def _end(self, stream_id: str) -> None:
         carried = self._carried.pop(stream_id, None)

@@ -24,6 +24,7 @@ from mixer.controller import Mixers
 from mixer.messages import Problem
 from sfu.node import Sfu
 from signaling.admission import Admission
+from signaling.archive import open_index
 from signaling.auth.identity import Identity
 from signaling.auth.passwords import Passwords
 from signaling.auth.playback_tokens import PlaybackTokens
@@ -65,7 +66,7 @@ from signaling.store.interfaces import StoreUnreachable
 from signaling.store.sql_accounts import SqlAccounts
 from signaling.store.sql_invites import SqlInvites
 from signaling.store.sql_streams import SqlStreams
-from signaling.viewing import open_viewing
+from signaling.viewing import open_replica, open_viewing
 from signaling.views import Views
 from signaling.webrtc import WebRtc, sfu_config
 
@@ -78,7 +79,7 @@ DRAIN_S = 3.0
 """How long requests under way may take at the end."""
 PROBE_S = 2.0
 
-UNSUPPORTED = ("redis_url", "cassandra_hosts", "dynamodb_url")
+UNSUPPORTED = ("cassandra_hosts", "dynamodb_url")
 
 
 class Node:
@@ -135,7 +136,7 @@ class Node:
                 await connection.execute(text("SELECT 1"))
         except (SQLAlchemyError, OSError, TimeoutError):
             return "failed", [*degraded, "database: unreachable"]
-        return self.state, degraded
+        return self.state, [*degraded, *self.hls.degraded()]
 
 
 @contextlib.asynccontextmanager
@@ -144,6 +145,8 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
     for name in UNSUPPORTED:
         if getattr(settings, name):
             raise StartError(f"{name}: this version keeps that in process and can't use it")
+    if settings.redis_url is not None:
+        await asyncio.to_thread(open_index, settings)
     async with contextlib.AsyncExitStack() as stack:
         installation = stack.enter_context(Installation(settings.data_dir))
         secure = settings.tls_cert is not None and settings.tls_key is not None
@@ -195,9 +198,10 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
             if hls:
                 admission = Admission(node.streams, node.identity, clock)
                 viewing = await stack.enter_async_context(
-                    open_viewing(settings, clock, sfu, node.live, admission)
+                    open_viewing(settings, clock, installation.node_id, sfu, node.live, admission)
                 )
                 node.hls = viewing.broadcasts
+                node.metrics.registry.register(viewing.collector())
                 mounts.append(viewing.mount())
                 features.append(
                     ViewingRoutes(
@@ -211,6 +215,14 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
                     )
                 )
                 work += viewing.work()
+        if settings.runs("origin") and not hls:
+            admission = Admission(node.streams, node.identity, clock)
+            replica = await stack.enter_async_context(
+                open_replica(settings, clock, installation.node_id, admission)
+            )
+            node.live.listen(admission)
+            node.metrics.registry.register(replica.collector())
+            mounts.append(replica.mount())
         views = Views(node.live, node.media, node.hls)
         api_mounts, api_features = _api(node, views, listeners)
         mounts += api_mounts

@@ -112,11 +112,18 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         None, description="`postgresql://user:password@host/name`; default: a SQLite file in `data_dir`"
     )
-    redis_url: SecretStr | None = Field(None, description="`redis://host:6379`; default: in process")
+    redis_url: SecretStr | None = Field(
+        None, description="`redis://host:6379`, for the index of recordings; default: files in `data_dir`"
+    )
     cassandra_hosts: Annotated[list[str], NoDecode] = Field(
         [], description="Cassandra nodes; default: a SQLite file"
     )
     dynamodb_url: SecretStr | None = Field(None, description="DynamoDB endpoint; default: a SQLite file")
+    edge_key: SecretStr | None = Field(
+        None,
+        description="secret with which the HLS edge asks for private streams whose viewers it has checked; "
+        "default: no edge may",
+    )
     s3_url: SecretStr | None = Field(None, description="S3 endpoint; default: a directory in `data_dir`")
     s3_bucket: str | None = Field(None, description="bucket at `s3_url`")
 

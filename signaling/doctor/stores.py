@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from signaling.archive import open_store
+from signaling.archive import open_index, open_store
 from signaling.doctor.finding import Finding
 from signaling.errors import StartError
 from signaling.settings import Settings
@@ -15,7 +15,7 @@ __all__ = ["check"]
 
 
 async def check(settings: Settings) -> list[Finding]:
-    return [await _database(settings), await _recordings(settings)]
+    return [await _database(settings), await _recordings(settings), await _index(settings)]
 
 
 async def _recordings(settings: Settings) -> Finding:
@@ -26,6 +26,16 @@ async def _recordings(settings: Settings) -> Finding:
     except StartError as error:
         return Finding("fix", "recordings", str(error), "start it, or mend s3_url, s3_bucket, credentials")
     return Finding("ok", "recordings", "S3 answers")
+
+
+async def _index(settings: Settings) -> Finding:
+    if settings.redis_url is None:
+        return Finding("ok", "index of recordings", "files in data_dir")
+    try:
+        await asyncio.to_thread(open_index, settings)
+    except StartError as error:
+        return Finding("fix", "index of recordings", str(error), "start it, or mend redis_url")
+    return Finding("ok", "index of recordings", "Redis answers")
 
 
 async def _database(settings: Settings) -> Finding:

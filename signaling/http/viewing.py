@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import StringConstraints
 
@@ -39,9 +39,13 @@ class RecordingView(Answer):
     """One broadcast that was, or is being, recorded."""
 
     recording_id: str
+    status: Literal["recording", "paused", "ended"]
+    """``paused``: it is live, but the disk takes nothing; what is no older than 44 s is written later."""
     started_at: datetime
     duration_s: float
     bytes: int
+    missing_s: float
+    """Of it, what could not be kept and is a gap."""
     manifest_url: str
     mp4_url: str
     thumbnail_url: str | None
@@ -107,5 +111,8 @@ class ViewingRoutes:
         stream = await self._identity.watched(stream_id, visitor)
         token = self._passes.token(stream, visitor, call.bearer)
         links = Links(call.base_url, self._listeners)
-        entries = [recording_entry(each, self._kept, token) for each in self._recorder.recordings(stream_id)]
+        await self._recorder.catch_up()
+        paused = self._recorder.paused is not None
+        found = self._recorder.recordings(stream_id)
+        entries = [recording_entry(each, self._kept, token, paused=paused) for each in found]
         return RecordingList.model_validate({"recordings": [links.absolute(entry) for entry in entries]})

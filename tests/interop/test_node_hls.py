@@ -17,6 +17,7 @@ import aiohttp
 import av
 import pytest
 
+from tests.interop.playlist_history import entries
 from tests.interop.serve_process import Process, spillway
 
 LIVE_S = 40.0
@@ -193,6 +194,9 @@ async def test_a_stream_plays_over_hls_and_is_there_afterwards(tmp_path: Path) -
                 return bool((await client.call("GET", client.path))[1]["viewers"]["hls"] >= 1)
 
             await eventually(check)
+            metrics = (await client.call("GET", "/metrics"))[1]
+            assert numbers(r'spillway_hls_viewers{counted="exact"} ([\d.]+)', metrics) == [1.0]
+            assert numbers(r"spillway_recording_paused ([\d.]+)", metrics) == [0.0]
             pictures = await asyncio.to_thread(some_decoded, client.stream["manifest_url"], 60)
             assert pictures == 60
         await ended(client)
@@ -259,18 +263,21 @@ async def test_a_killed_bridge_costs_one_discontinuity(tmp_path: Path) -> None:
     async with serving(tmp_path) as client:
         await client.make_stream()
         async with publisher(client):
-            sound = re.findall(r'TYPE=AUDIO.*URI="([^"]+)"', await client.master())[0]
-            before = await client.media(sound, lambda text: text.count("#EXTINF") >= 2)
-            earlier = before.count("#EXT-X-DISCONTINUITY\n")
+            master = await client.master()
+            sound, top = re.findall(r'TYPE=AUDIO.*URI="([^"]+)"', master)[0], uris(master)[0]
+            last = entries(await client.media(sound, lambda text: text.count("#EXTINF") >= 2))[-1].msn
             os.kill(worker_of(client.node), signal.SIGKILL)
-            after = await client.media(
-                sound,
-                lambda text: (
-                    text.count("#EXT-X-DISCONTINUITY\n") > earlier
-                    and text.rsplit("#EXT-X-DISCONTINUITY\n", 1)[1].count("#EXTINF") >= 2
-                ),
-            )
-            assert after.count("#EXT-X-MEDIA-SEQUENCE:0\n") == 1, "the same playlist goes on"
+            starts = set()
+            for uri in (sound, top):
+                # Two segments more than the one that the crash has cut off.
+                after = await client.media(uri, lambda text: entries(text)[-1].msn >= last + 3)
+                found = [
+                    each.msn for each in entries(after) if last < each.msn <= last + 3 and each.discontinuity
+                ]
+                assert len(found) == 1, after
+                starts |= set(found)
+                assert after.count("#EXT-X-MEDIA-SEQUENCE:0\n") == 1, "the same playlist goes on"
+            assert len(starts) == 1, "in all renditions at one time"
             pictures = await asyncio.to_thread(some_decoded, client.stream["manifest_url"], 60)
             assert pictures == 60
         await ended(client)
@@ -282,17 +289,25 @@ async def test_a_killed_node_keeps_what_was_recorded(tmp_path: Path) -> None:
         await client.make_stream()
         async with publisher(client):
             top = uris(await client.master())[0]
-            await client.media(top, lambda text: text.count("#EXTINF") >= 3)
+            before = await client.media(top, lambda text: text.count("#EXTINF") >= 3)
+            await asyncio.sleep(0.5)
             await client.node.stop(signal.SIGKILL)
         stream, token = client.stream, client.token
     async with serving(tmp_path) as client:
         client.stream, client.token = stream, token
         await ended(client)
         await replays(client)
+        best = uris(await client.master())[0]
+        after = {each.msn: each for each in entries((await client.call("GET", best))[1])}
+        for each in entries(before):
+            assert (after[each.msn].duration_s, after[each.msn].gap) == (each.duration_s, False)
+        parts = sum(numbers(r"#EXT-X-PART:DURATION=([\d.]+)", before.rsplit("#EXTINF", 1)[1]))
+        rest = sum(each.duration_s for msn, each in after.items() if msn > entries(before)[-1].msn)
+        assert rest >= parts, "of the open segment, every part that was published"
 
 
 async def test_private_streams_have_the_token_in_the_path(tmp_path: Path) -> None:
-    async with serving(tmp_path, "--access-log", "on") as client:
+    async with serving(tmp_path, "--access-log", "on", "--edge-key", "hush") as client:
         await client.make_stream(visibility="private")
         status, grant = await client.call(
             "POST", f"{client.path}/playback-tokens", {"ttl_s": 600}, owner=True
@@ -310,6 +325,24 @@ async def test_private_streams_have_the_token_in_the_path(tmp_path: Path) -> Non
             assert (await client.call("GET", bare))[0] == 403
             status, problem = await client.call("GET", bare.replace("/hls/", "/hls/p/"))
             assert (status, problem["type"]) == (403, "/problems/edge-only")
+            edge = {"X-Edge-Key": "hush"}
+            async with client.session.get(
+                client.node.url + bare.replace("/hls/", "/hls/p/"), headers=edge
+            ) as answer:
+                assert answer.status == 200, "who the edge lets in"
+            [made] = (await client.call("GET", f"{client.path}/recordings", owner=True))[1]["recordings"]
+            recording = f"/api/v1/recordings/{made['recording_id']}"
+            for path, expected in (
+                (f"{recording}/manifest.m3u8", "private-stream"),
+                (f"{recording}/t/wrong/video.mp4", "private-stream"),
+                (f"{client.path}/thumbnail.jpg", "private-stream"),
+                ("/api/v1/recordings/none/manifest.m3u8", "recording-not-found"),
+            ):
+                status, problem = await client.call("GET", path)
+                assert (status, problem["type"]) == (
+                    404 if "not-found" in expected else 403,
+                    f"/problems/{expected}",
+                )
             playback = (await client.call("GET", f"{client.path}/playback", owner=True))[1]
             assert "/t/pt_" in playback["manifest_url"], "an owner's player gets a token of its own"
             assert client.token not in playback["manifest_url"]

@@ -1,19 +1,24 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import av
 import pytest
 
+from hls_bridge.origin import Origin
 from hls_bridge.part import EpochStart, Part, PartGroup, Thumbnail, TrackSpec
 from hls_bridge.recorder import Recorder
-from hls_bridge.segment_index import LogIndex, MemoryIndex, SegmentIndex
+from hls_bridge.segment_index import LogIndex
 from hls_bridge.segment_store import DirectoryStore, StoreError
+from tests.small_disk import disk_emptied, disk_full, fill_up, small_disk
 
 V = TrackSpec("720p30", "video", "avc1.64001F", 2_750_000, b"init-v", 1280, 720, 30)
 M = TrackSpec("480p30", "video", "avc1.64001F", 1_500_000, b"init-m", 854, 480, 30)
@@ -22,17 +27,20 @@ A = TrackSpec("sound", "audio", "mp4a.40.2", 140_000, b"init-a", channels=2)
 
 
 def recorder_at(root: Path) -> Recorder:
-    return Recorder(DirectoryStore(root / "segments"), LogIndex(root / "index"), root / "spool")
+    return Recorder(DirectoryStore(root / "segments"), LogIndex(root / "index"), root / "spool", retry_s=0.05)
 
 
-def record(recorder: Recorder, segments: int, *, more_parts: int = 0, session: str = "rec1") -> None:
-    from hls_bridge.origin import Origin
-
+def record(recorder: Recorder, segments: int, *, more_parts: int = 0, session: str = "rec1") -> Origin:
     origin = Origin(archive=recorder)
     origin.begin("stream", session)
     origin.handle_event("stream", EpochStart((V, M, L, A), 0))
     origin.handle_event("stream", Thumbnail(0, b"\xff\xd8jpeg"))
-    for index in range(segments * 6 + more_parts):
+    go_on(origin, 0, segments, more_parts=more_parts)
+    return origin
+
+
+def go_on(origin: Origin, first: int, segments: int, *, more_parts: int = 0) -> None:
+    for index in range(first * 6, (first + segments) * 6 + more_parts):
         segment, i = divmod(index, 6)
         for track in (V, M, L, A):
             data = b"%s-%d.%d;" % (track.name.encode(), segment, i)
@@ -40,17 +48,12 @@ def record(recorder: Recorder, segments: int, *, more_parts: int = 0, session: s
             origin.handle_event("stream", PartGroup((part,)))
 
 
-@pytest.mark.parametrize("make", [lambda path: LogIndex(path), lambda path: MemoryIndex()])
-def test_index(make, tmp_path: Path) -> None:
-    index: SegmentIndex = make(tmp_path)
-    index.append("a", {"type": "begin", "n": 1})
-    index.append("a", {"type": "end"})
-    index.append("b-2", {"type": "begin"}, durable=False)
-    assert index.load("a") == [{"type": "begin", "n": 1}, {"type": "end"}]
-    assert list(index.sessions()) == ["a", "b-2"]
-    index.delete("a")
-    assert list(index.sessions()) == ["b-2"]
-    assert index.load("a") == []
+def wait_for(condition: Callable[[], bool]) -> None:
+    for _ in range(400):
+        if condition():
+            return
+        time.sleep(0.02)
+    raise AssertionError("it did not come")
 
 
 def test_a_torn_line_costs_only_itself(tmp_path: Path) -> None:
@@ -138,23 +141,23 @@ def test_kill_9_loses_only_the_open_part(tmp_path: Path) -> None:
 
 
 def test_a_store_that_is_away_for_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hls_bridge.recorder.RETRY_S", 0.05)
     recorder = recorder_at(tmp_path)
-    put = recorder._store.put
+    take = recorder._store.take
     tries = 0
 
-    def away(key: str, data: bytes) -> None:
+    def away(key: str, path: Path) -> None:
         nonlocal tries
         tries += 1
         if tries < 10:
             raise StoreError("away")
-        put(key, data)
+        take(key, path)
 
-    monkeypatch.setattr(recorder._store, "put", away)
+    monkeypatch.setattr(recorder._store, "take", away)
     recorder.start(0)
     record(recorder, 3)
     assert recorder.flush()
     assert tries > 10
+    assert recorder.troubles == {}
     assert {p.name for p in (tmp_path / "segments/rec1/720p30").iterdir()} == {
         "0.m4s",
         "1.m4s",
@@ -164,23 +167,98 @@ def test_a_store_that_is_away_for_a_while(tmp_path: Path, monkeypatch: pytest.Mo
     recorder.close()
 
 
-def test_a_full_disk_keeps_what_it_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import hls_bridge.recorder as module
-
-    append, fails = module._append, [True]
-
-    def full(path: Path, data: bytes) -> None:
-        if fails[0] and b"720p30-1.3" in data:
-            raise OSError(28, "No space left on device")
-        append(path, data)
-
-    monkeypatch.setattr(module, "_append", full)
+async def test_what_the_store_has_not_taken_is_read_from_the_spool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     recorder = recorder_at(tmp_path)
+
+    def away(*_: object) -> None:
+        raise StoreError("away")
+
+    monkeypatch.setattr(recorder._store, "take", away)
+    monkeypatch.setattr(recorder._store, "get", away)
     recorder.start(0)
-    record(recorder, 3)
-    assert recorder.flush()
-    assert recorder._store.get("rec1/720p30/1.m4s") == b"".join(b"720p30-1.%d;" % i for i in range(6))
-    recorder.close()
+    record(recorder, 2, more_parts=3)
+    assert not recorder.flush(0.3)
+    assert set(recorder.troubles) == {"store"}
+    assert await recorder.read("rec1", "720p30/1.m4s") == b"".join(b"720p30-1.%d;" % i for i in range(6))
+    assert await recorder.read("rec1", "720p30/init-0.mp4") == b"init-v"
+    assert await recorder.read("rec1", "720p30/2.m4s") is None, "not before it is finished"
+    recorder.close(0.3)
+    again = recorder_at(tmp_path)
+    again.start(0)
+    assert again.flush()
+    assert again._store.get("rec1/720p30/1.m4s") is not None
+    again.close()
+
+
+def test_a_full_disk_pauses_and_what_is_in_the_window_is_written_later(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with small_disk(tmp_path, 4) as disk:
+        recorder = recorder_at(disk)
+        recorder.start(0)
+        origin = record(recorder, 2)
+        assert recorder.flush()
+        disk_full(disk)
+        go_on(origin, 2, 2)
+        wait_for(lambda: recorder.paused is not None)
+        go_on(origin, 4, 26)
+        assert not recorder.flush(0.2)
+        # Each of the three tracks keeps 22 segments.
+        assert recorder.segments_lost == 3 * (28 - 22)
+        assert set(recorder.troubles) >= {"disk"}
+        recording = recorder.recordings("stream")[0]
+        assert recording.missing_us > 0
+        disk_emptied(disk)
+        assert recorder.flush()
+        assert recorder.paused is None
+        told = [line for line in caplog.messages if "recording" in line and "index" not in line]
+        assert [line.split(":")[0] for line in told] == [
+            "recording pauses, live goes on",
+            "recording goes on",
+        ]
+        go_on(origin, 30, 1)
+        origin.end("stream")
+        assert recorder.flush()
+        kept = [s.msn for s in recording.segments("small")]
+        assert kept == [0, 1, *range(kept[2], 31)]
+        assert 30 - kept[2] >= 22
+        for msn in kept:
+            data = recorder._store.get(f"rec1/360p30/{msn}.m4s")
+            assert data == b"".join(b"360p30-%d.%d;" % (msn, i) for i in range(6))
+        replay = recorder.playlist("rec1", "small", ended=True, skip=False)
+        assert replay is not None
+        text = replay.plain.decode()
+        assert text.count("#EXT-X-GAP") == 31 - len(kept)
+        assert text.count("#EXTINF") == 31
+        recorder.close()
+        again = recorder_at(disk)
+        again.start(0)
+        for role in ("best", "small", "sound"):
+            assert again.recordings("stream")[0].segments(role) == recording.segments(role)
+        again.close()
+
+
+def test_an_index_that_is_torn_by_a_full_disk_goes_on_whole(tmp_path: Path) -> None:
+    with small_disk(tmp_path, 1) as disk:
+        index = LogIndex(disk / "index")
+        index.append("a", {"type": "begin"})
+        fill_up(disk)
+        refused = 0
+        for n in range(100):
+            try:
+                index.append("a", {"type": "x", "n": n, "more": "x" * 500})
+            except OSError:
+                refused += 1
+        assert refused
+        disk_emptied(disk)
+        index.append("a", {"type": "end"})
+        kinds = [record["type"] for record in LogIndex(disk / "index").load("a")]
+        assert (kinds[0], kinds[-1]) == ("begin", "end")
+        assert set(kinds[1:-1]) <= {"x"}
+        lines = (disk / "index" / "a.jsonl").read_bytes().splitlines()
+        assert all(json.loads(line) for line in lines), "no torn line"
 
 
 def test_thumbnails_are_pictures() -> None:

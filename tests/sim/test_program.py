@@ -187,6 +187,29 @@ def test_thirty_seconds_without_picture_and_a_publisher_that_returns() -> None:
     assert len(run.play(0, "sound")) * 1024 / 48_000 > 36
 
 
+def test_thirty_seconds_without_picture_while_sound_goes_on() -> None:
+    """The source passed through; its last picture then stands in a transcoded epoch."""
+    settings = ProgramSettings(codec_name="libx264", realtime=False)
+    run = simulate(
+        [Feed(H264, ends_s=42, skip=[(9.5, 39.5)]), Feed(OPUS, ends_s=42)], until_s=42, settings=settings
+    )
+    check(run)
+    assert [epoch.tracks[0].name for epoch in run.epochs] == ["360p30", "source", "360p30"]
+    times = run.play(2, "360p30")
+    assert times[-1] - times[0] > 29
+    assert all(b - a == Fraction(1, 30) for a, b in itertools.pairwise(times))
+    sound = [part for parts in run.parts for part in parts["sound"]]
+    assert all(abs(b.start_us - a.start_us - a.duration_us) <= 25_000 for a, b in itertools.pairwise(sound))
+    assert sound[-1].start_us - sound[0].start_us > 38_000_000
+
+
+def test_gops_of_eight_seconds_never_pass_through() -> None:
+    settings = ProgramSettings(codec_name="libx264", realtime=False)
+    run = simulate([Feed(H264, ends_s=20, gop=240), Feed(OPUS, ends_s=20)], until_s=20, settings=settings)
+    check(run)
+    assert [epoch.tracks[0].name for epoch in run.epochs] == ["360p30"]
+
+
 def test_late_and_missing_tracks() -> None:
     run = simulate([Feed(OPUS, ends_s=4)], until_s=4)
     check(run)

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import pytest
 
 from hls_bridge.live import ClosedSegment, Live
 from hls_bridge.part import EpochStart, Part, PartGroup, TrackSpec, TrackStart, TrackStop
 from hls_bridge.program_clock import ProgramClock, date_time
-from hls_bridge.viewers import HlsViewers
+from hls_bridge.viewers import MOST, HlsViewers
 
 WALL = 1_800_000_000_000_000
 V = TrackSpec("720p30", "video", "avc1.64001F", 2_750_000, b"init-v", 1280, 720, 30)
@@ -252,6 +253,23 @@ def test_program_date_time_slews() -> None:
     assert date_time(1_700_000_000_999_600) == "2023-11-14T22:13:21.000Z"
 
 
+def test_each_track_has_the_date_of_its_own_start() -> None:
+    d = Driver()
+    d.epoch(V, A)
+    for segment in range(2):
+        first, second = (V, A) if segment else (A, V)
+        for track in (first, second):
+            start = d.start_us + segment * 2_000_000 + (15_000 if track is A else 0)
+            part = Part(track.name, segment, 0, start, 2_000_000, True, True, b"x")
+            d.live.handle_event(PartGroup((part,)), start, WALL + start)
+    dates = {
+        name: re.findall(r"DATE-TIME:.*:(\d\d\.\d+)Z", t.full.plain.decode())
+        for name, t in d.live.tracks.items()
+        if t.full
+    }
+    assert dates == {"720p30": ["10.000", "12.000"], "sound": ["10.015", "12.015"]}
+
+
 def test_viewers_are_counted_by_session() -> None:
     viewers = HlsViewers()
     viewers.beacon("s1", "c1", 0)
@@ -262,6 +280,16 @@ def test_viewers_are_counted_by_session() -> None:
     viewers.leave("s2")
     assert viewers.count(12_000_000) == (1, 0)
     assert viewers.count(30_000_000) == (0, 0)
+
+
+def test_viewers_that_are_made_up_take_no_memory() -> None:
+    viewers = HlsViewers()
+    for number in range(MOST + 500):
+        viewers.request(f"c{number}", number)
+        viewers.beacon(f"s{number}", f"c{number}", number)
+    assert viewers.count(MOST) == (MOST, 0)
+    viewers.leave(f"s{MOST + 499}")
+    assert viewers.count(MOST) == (MOST - 1, 0)
 
 
 @pytest.mark.parametrize("fps", [24, 25, 30, 50, 60])

@@ -10,6 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from hls_bridge.responses import TITLES
 from signaling.auth.passwords import Overloaded
 from signaling.node import open_node
 from signaling.problems import CATALOGUE
@@ -61,6 +62,11 @@ def test_what_the_bridge_answers_is_in_the_catalogue() -> None:
     assert found
     for path, status, name in found:
         assert CATALOGUE[name].status == status, f"{path}: {name}"
+
+
+def test_the_bridge_gives_the_same_titles() -> None:
+    assert {name: CATALOGUE[name].title for name in TITLES} == TITLES
+    assert {name for _, _, name in answered_by_the_bridge()} <= set(TITLES)
 
 
 def test_every_problem_is_met_in_a_test() -> None:

@@ -29,6 +29,7 @@ CONTRACT = {
     "log_format": "text",
     "database_url": None,
     "redis_url": None,
+    "edge_key": None,
     "cassandra_hosts": [],
     "dynamodb_url": None,
     "s3_url": None,
