@@ -10,7 +10,7 @@ from pathlib import Path
 
 from signaling.errors import StartError
 
-__all__ = ["listen", "local_url", "tls_context"]
+__all__ = ["BACKLOG", "listen", "local_url", "tls_context"]
 
 BACKLOG = 1024
 

@@ -52,7 +52,7 @@ async def open_viewing(
 ) -> AsyncIterator[Viewing]:
     """Raises StartError."""
     async with open_archive(settings, clock) as recorder:
-        origin = Origin(archive=recorder, authorize=admission, over=admission.over)
+        origin = Origin(archive=recorder, authorize=admission, admitted=admission.known, over=admission.over)
         async with open_link(origin) as (link, path):
             broadcasts = Broadcasts(
                 sfu=sfu,
