@@ -21,8 +21,7 @@ from hls_bridge.bench_origin_load import (
     raise_open_files,
     reload_path,
 )
-from hls_bridge.hot_path import Answer, HotPath
-from hls_bridge.http1 import fields_of
+from hls_bridge.hot_path import Answer, HotPath, hot_request
 from hls_bridge.origin import Origin
 from hls_bridge.part import EpochStart, Part, PartGroup, TrackSpec
 from hls_bridge.routes import routes
@@ -113,8 +112,6 @@ async def serve_floor(listener: socket.socket) -> None:
     feed, hot = Feed(origin), HotPath(origin)
     answers: dict[bytes, bytes] = {}
     waiting: dict[bytes, list[asyncio.Transport]] = {}
-    fields = fields_of(HEADERS.removesuffix("\r\n\r\n").encode())
-    assert fields is not None
 
     def publish() -> None:
         feed.publish()
@@ -122,9 +119,9 @@ async def serve_floor(listener: socket.socket) -> None:
         number = len(feed.published) - 1
         for track in PART_BYTES:
             for path in (part_path(track, number), reload_path(track, number)):
-                target = hot.target(f"GET {path} HTTP/1.1\r\n".encode())
-                assert target is not None
-                answer = hot.answer(target, fields, None)
+                request = hot_request(f"GET {path} HTTP/1.1\r\n{HEADERS}".encode())
+                assert request is not None
+                answer = hot.answer(request, None)
                 assert isinstance(answer, Answer)
                 line = f"GET {path}".encode()
                 message = answers[line] = b"".join(answer.pieces)

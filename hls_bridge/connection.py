@@ -14,8 +14,8 @@ from typing import cast
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-from hls_bridge.hot_path import Answer, HotPath, Wait
-from hls_bridge.http1 import HEAD_LIMIT, Fields, body_length, fields_of, may_be_request, response_head
+from hls_bridge.hot_path import Answer, HotPath, HotRequest, hot_request
+from hls_bridge.http1 import HEAD_LIMIT, Fields, body_length, may_be_request, response_head
 
 __all__ = ["ApplicationConnection", "Connection", "HttpServer", "Log"]
 
@@ -28,8 +28,11 @@ STALLED_S = 60
 AHEAD = 64 * 1024
 """Bytes of pipelined requests that wait for an answer under way; then reading pauses."""
 
+HOT_HEAD = 4096
+"""Bytes: heads of hot requests are remembered, a few thousand of them."""
+
 Log = Callable[[str, int, int, float], None]
-"""Path with query, status, bytes of the body, seconds."""
+"""Path, status, bytes of the body, seconds."""
 
 
 class ApplicationConnection(RequestHandler):
@@ -101,7 +104,6 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_application",
         "_began",
-        "_block",
         "_body",
         "_busy",
         "_client",
@@ -109,12 +111,12 @@ class Connection(asyncio.Protocol):
         "_full",
         "_held",
         "_loop",
-        "_path",
+        "_request",
         "_rest",
         "_server",
         "_since",
         "_transport",
-        "_wait",
+        "_waited",
         "_whole",
     )
 
@@ -131,18 +133,19 @@ class Connection(asyncio.Protocol):
         """aiohttp has a request that it has not yet answered."""
         self._whole = False
         """aiohttp has the connection for good."""
-        self._wait: Wait | None = None
+        self._request: HotRequest | None = None
+        """The last hot one."""
+        self._waited: asyncio.Future[None] | None = None
+        """What it waits for."""
         self._full = False
         """The client is slower than we: no further request until it has caught up."""
         self._held = False
         """We have paused reading."""
         self._since = server.second
-        self._block: bytes | None = None
-        """The headers of the last hot request; a player sends the same ones again."""
         self._fields: Fields | None = None
+        """The headers of the last hot request, for which `_client` holds: a player sends them again."""
         self._client: str | None = None
         self._began = 0.0
-        self._path = b""
 
     # asyncio.Protocol ---------------------------------------------------------------------------------
 
@@ -152,7 +155,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._server.connections.discard(self)
-        self._wait = None
+        self._waited = None
         self._rest = b""
         if self._application is not None:
             self._application.answered = None
@@ -196,7 +199,7 @@ class Connection(asyncio.Protocol):
                 self._body -= len(piece)
                 self._feed(piece)
                 continue
-            if self._busy or self._wait is not None or self._full or self._transport.is_closing():
+            if self._busy or self._waited is not None or self._full or self._transport.is_closing():
                 break
             end = data.find(b"\r\n\r\n") + 4
             if end == 3:
@@ -228,40 +231,37 @@ class Connection(asyncio.Protocol):
 
     def _answer(self, head: bytes) -> bool:
         """Answer a hot request now or later; False if it isn't one."""
+        if len(head) > HOT_HEAD or not head.startswith(b"GET /hls/"):
+            return False
+        request = hot_request(head)
+        if request is None:
+            return False
         server = self._server
-        target = server.hot.target(head)
-        if target is None:
-            return False
-        block = head[target.end() : -4]
-        if block != self._block:
-            self._block, self._fields = block, fields_of(block)
-            if self._fields is not None:
-                peer = self._transport.get_extra_info("peername")
-                address = str(peer[0]) if peer else ""
-                self._client = server.hot.client(address, self._fields)
-        if self._fields is None:
-            return False
-        answer = server.hot.answer(target, self._fields, self._client)
+        if request.fields is not self._fields:
+            self._fields = request.fields
+            peer = self._transport.get_extra_info("peername")
+            self._client = server.hot.client(str(peer[0]) if peer else "", request.fields)
+        answer = server.hot.answer(request, self._client)
         if answer is None:
             return False
         if self._application is not None:
             self._application.keep_alive(True)  # ends aiohttp's own timer: the connection is in use
         if server.log is not None:
-            self._began, self._path = self._loop.time(), head[4 : target.end() - 11]
-        if isinstance(answer, Wait):
-            self._wait = answer
-            answer.future.add_done_callback(self._finish)
-        else:
+            self._began = self._loop.time()
+        self._request = request
+        if isinstance(answer, Answer):
             self._write(answer)
+        else:
+            self._waited = answer
+            answer.add_done_callback(self._finish)
         return True
 
-    def _finish(self, future: asyncio.Future[None]) -> None:
+    def _finish(self, waited: asyncio.Future[None]) -> None:
         # The connection may have been lost, and its place in line is still called up.
-        wait = self._wait
-        if wait is None or wait.future is not future:
+        if waited is not self._waited or self._request is None:
             return
-        self._wait = None
-        self._write(wait.finish())
+        self._waited = None
+        self._write(self._server.hot.finish(self._request, self._client, waited))
         self._go_on()
 
     def _write(self, answer: Answer) -> None:
@@ -270,7 +270,8 @@ class Connection(asyncio.Protocol):
         server.counts[status] = server.counts.get(status, 0) + 1
         self._since = server.second
         if server.log is not None:
-            server.log(self._path.decode("latin-1"), status, size, self._loop.time() - self._began)
+            path = self._request.path if self._request is not None else ""
+            server.log(path, status, size, self._loop.time() - self._began)
         if len(pieces) == 1:
             transport.write(pieces[0])
         else:
@@ -324,7 +325,7 @@ class Connection(asyncio.Protocol):
         if self._full:
             if silent > STALLED_S:
                 self._transport.abort()
-        elif self._busy or self._wait is not None:
+        elif self._busy or self._waited is not None:
             return
         elif self._rest:
             if silent > HEAD_S:
@@ -334,6 +335,6 @@ class Connection(asyncio.Protocol):
 
     def close(self) -> None:
         """End it, unless aiohttp is at work on it and will end it itself."""
-        self._wait = None
+        self._waited = None
         if not (self._busy or self._whole):
             self._transport.close()

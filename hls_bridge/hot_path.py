@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
 from functools import lru_cache, partial
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
-from hls_bridge.http1 import Fields, response_head
+from hls_bridge.http1 import Fields, fields_of, response_head
 from hls_bridge.live import Track
 from hls_bridge.origin import Broadcast, NotFound, Origin, TooFarAhead, clocks
 from hls_bridge.responses import media_headers, playlist_parts, refusal
 from hls_bridge.routes import BLOCKED, PLAIN, SKIPS
 from hls_bridge.waiting import Overdue
 
-__all__ = ["Answer", "HotPath", "Wait"]
+__all__ = ["Answer", "HotPath", "HotRequest", "hot_request"]
 
 # No percent sign: what is encoded is taken apart by the routes.
 _HOT = re.compile(
@@ -40,19 +40,50 @@ class Answer(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
-    """The answer comes when ``future`` is done; then `finish` gives it."""
+class HotRequest:
+    """A request that may be answered here. Players with equal headers share one."""
 
-    future: asyncio.Future[None]
-    answer: Callable[[], Answer]
-    failed: Callable[[NotFound | Overdue], Answer]
+    fields: Fields
+    stream_id: str
+    session: str
+    token: str | None
+    edge: bool
+    track: str
+    playlist: bool
+    msn: int | None
+    part: int | None
+    """Of a playlist the delivery directives; a segment has no part."""
+    skip: bool
 
-    def finish(self) -> Answer:
-        try:
-            self.future.result()
-            return self.answer()
-        except (NotFound, Overdue) as error:
-            return self.failed(error)
+    @property
+    def path(self) -> str:
+        """For a log."""
+        token = f"t/{self.token}/" if self.token is not None else "p/" if self.edge else ""
+        number = self.msn if self.part is None else f"{self.msn}.{self.part}"
+        name = f"{self.track}.m3u8" if self.playlist else f"{self.track}/{number}.m4s"
+        return f"/hls/{token}{self.stream_id}/{self.session}/{name}"
+
+
+@lru_cache(4096)
+def hot_request(head: bytes) -> HotRequest | None:
+    """Reads a request's head; None: it is one for the routes."""
+    target = _HOT.match(head)
+    fields = fields_of(head[target.end() : -4]) if target is not None else None
+    if target is None or fields is None:
+        return None
+    token, edge, stream, session, playlist, query, track, msn, part = (
+        None if group is None else group.decode("latin-1") for group in target.groups()
+    )
+    # No alternative lacks these.
+    assert stream is not None
+    assert session is not None
+    base = partial(HotRequest, fields, stream, session, token, edge is not None)
+    if playlist is not None:
+        directives = _directives(query or "")
+        return None if directives is None else base(playlist, True, *directives)
+    assert track is not None
+    assert msn is not None
+    return base(track, False, int(msn), None if part is None else int(part), False)
 
 
 class HotPath:
@@ -77,92 +108,82 @@ class HotPath:
         """How a client is counted; None behind a cache, whose log is counted instead."""
         return None if fields.proxied else self._origin.client_key(address, fields.agent)
 
-    def target(self, head: bytes) -> re.Match[bytes] | None:
-        """A request that may be answered here; the match ends where the header lines begin."""
-        return _HOT.match(head)
-
-    def answer(self, target: re.Match[bytes], fields: Fields, client: str | None) -> Answer | Wait | None:
-        """None: the routes have to answer this one."""
-        token, edge, stream, session, playlist, query, track, msn, part = target.groups()
-        stream_id = stream.decode("latin-1")
-        if edge is not None:
-            if not self._origin.is_edge(fields.edge_key):
+    def answer(self, request: HotRequest, client: str | None) -> Answer | asyncio.Future[None] | None:
+        """The answer, or what to wait for before `finish` gives it. None: the routes have to answer."""
+        if request.edge:
+            if not self._origin.is_edge(request.fields.edge_key):
                 return None
-        elif not self._origin.admitted(stream_id, token.decode("latin-1") if token is not None else None):
+        elif not self._origin.admitted(request.stream_id, request.token):
             return None
         try:
-            broadcast = self._origin.live(stream_id, session.decode("latin-1"))
-            if playlist is not None:
-                return self._playlist(broadcast, playlist.decode(), query, fields.gzip, client)
-            name = track.decode()
-            if part is None:
-                data = broadcast.live.segment(name, int(msn))
-                return None if data is None else self._media(name, data)
-            return self._part(broadcast, name, int(msn), int(part))
+            broadcast = self._origin.live(request.stream_id, request.session)
+            if request.playlist:
+                track, pending = self._origin.reload(broadcast, request.track, request.msn, request.part)
+                return self._playlist(request, broadcast, track, client) if pending is None else pending
+            assert request.msn is not None
+            if request.part is None:
+                segment = broadcast.live.segment(request.track, request.msn)
+                return None if segment is None else self._media(request, segment)
+            data = self._origin.part_now(broadcast, request.track, request.msn, request.part)
+            return self._media(request, data) if isinstance(data, bytes) else data
         except (NotFound, TooFarAhead):
             return None
 
-    def _playlist(
-        self, broadcast: Broadcast, name: str, query: bytes | None, gzip: bool, client: str | None
-    ) -> Answer | Wait | None:
-        directives = _directives(query)
-        if directives is None:
-            return None
-        msn, part, skip = directives
-        track, pending = self._origin.reload(broadcast, name, msn, part)
-        answer = partial(self._reloaded, broadcast, track, skip, gzip, msn is not None, client)
-        return answer() if pending is None else Wait(pending, answer, self._failed)
+    def finish(self, request: HotRequest, client: str | None, waited: asyncio.Future[None]) -> Answer:
+        """The answer to a request that has waited."""
+        try:
+            waited.result()
+            broadcast = self._origin.live(request.stream_id, request.session)
+            if request.playlist:
+                track = broadcast.live.tracks.get(request.track)
+                if track is None:
+                    raise NotFound("no such rendition")
+                return self._playlist(request, broadcast, track, client)
+            # Neither init segments nor whole ones wait.
+            assert request.msn is not None
+            assert request.part is not None
+            data = broadcast.live.part(request.track, request.msn, request.part)
+            if data is None:
+                raise NotFound("the segment has ended before this part")
+            return self._media(request, data)
+        except (NotFound, Overdue) as error:
+            response = refusal(error)
+            body = response.body
+            assert isinstance(body, bytes)
+            head = self._head(response.status, response.headers, len(body))
+            return Answer(response.status, (head + body,), len(body))
 
-    def _reloaded(
-        self, broadcast: Broadcast, track: Track, skip: bool, gzip: bool, blocked: bool, client: str | None
+    def _playlist(
+        self, request: HotRequest, broadcast: Broadcast, track: Track, client: str | None
     ) -> Answer:
-        rendered = self._origin.reloaded(track, skip=skip)
+        rendered = self._origin.reloaded(track, skip=request.skip)
         if client is not None:
             broadcast.viewers.request(client, clocks()[0])
+        gzip, blocked = request.fields.gzip, request.msn is not None
         key = (gzip, blocked, self._date)
-        answer = rendered.answers.get(key)
+        answer: Answer | None = rendered.answers.get(key)
         if answer is None:
             headers, body = playlist_parts(rendered, BLOCKED if blocked else PLAIN, gzip=gzip)
             message = self._head(200, headers, len(body)) + body
             answer = rendered.answers[key] = Answer(200, (message,), len(body))
         return answer
 
-    def _part(self, broadcast: Broadcast, track: str, msn: int, index: int) -> Answer | Wait:
-        data = self._origin.part_now(broadcast, track, msn, index)
-        if isinstance(data, bytes):
-            return self._media(track, data)
-        return Wait(data, partial(self._came, broadcast, track, msn, index), self._failed)
-
-    def _came(self, broadcast: Broadcast, track: str, msn: int, index: int) -> Answer:
-        data = broadcast.live.part(track, msn, index)
-        if data is None:
-            raise NotFound("the segment has ended before this part")
-        return self._media(track, data)
-
-    def _media(self, track: str, data: bytes) -> Answer:
+    def _media(self, request: HotRequest, data: bytes) -> Answer:
         # In two pieces: the transport writes them with one call, and nothing is copied for it.
-        return Answer(200, (self._media_head(track == "sound", len(data)), data), len(data))
+        return Answer(200, (self._media_head(request.track == "sound", len(data)), data), len(data))
 
     def _make_media_head(self, sound: bool, length: int) -> bytes:
         return self._head(200, media_headers("audio/mp4" if sound else "video/mp4"), length)
-
-    def _failed(self, error: NotFound | Overdue) -> Answer:
-        response = refusal(error)
-        body = response.body
-        assert isinstance(body, bytes)
-        head = self._head(response.status, response.headers, len(body))
-        return Answer(response.status, (head + body,), len(body))
 
     def _head(self, status: int, headers: Mapping[str, str], length: int) -> bytes:
         every = {**headers, **self._headers, "Content-Length": str(length)}
         return response_head(status, every) + self._date + b"\r\n"
 
 
-@lru_cache(4096)
-def _directives(query: bytes | None) -> tuple[int | None, int | None, bool] | None:
+def _directives(query: str) -> tuple[int | None, int | None, bool] | None:
     """(msn, part, skip) of a query; None for numbers that the routes will refuse."""
     values: dict[str, str] = {}
-    for name, value in parse_qsl((query or b"").decode("latin-1"), keep_blank_values=True):
+    for name, value in parse_qsl(query, keep_blank_values=True):
         values.setdefault(name, value)
     numbers: list[int | None] = []
     for name in ("_HLS_msn", "_HLS_part"):

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 
 __all__ = ["HEAD_LIMIT", "Fields", "body_length", "fields_of", "may_be_request", "response_head"]
@@ -42,6 +43,7 @@ def may_be_request(data: bytes) -> bool:
     return _METHOD.match(data[:24]) is not None
 
 
+@lru_cache(1024)
 def fields_of(block: bytes) -> Fields | None:
     """The header lines of a GET, without the empty one at the end; None for what isn't plain."""
     values: dict[bytes, bytes] = {}

@@ -220,6 +220,7 @@ async def test_upgrades_go_through(door: Door) -> None:
         (b"GET /hls/s/b1/../b1/720p30.m3u8 HTTP/1.1\r\nHost: a\r\n\r\n", 404),
         (b"GET /hls/s/b1/720p30.m3u8 HTTP/1.0\r\n\r\n", 200),
     ],
+    ids=lambda value: str(value)[:40],
 )
 async def test_what_is_odd(door: Door, sent: bytes, status: int) -> None:
     reader, writer = await door.connect()
