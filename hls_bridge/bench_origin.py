@@ -30,6 +30,8 @@ from hls_bridge.bench_origin_load import HEADERS, Load, Played, raise_open_files
 __all__ = ["add_arguments", "run"]
 
 DEPLOY = Path(__file__).parent.parent / "docs" / "deploy"
+STEPS = ("floor", "routes", "origin", "herd", "edge")
+"""A bare asyncio server, the origin's routes alone, the origin, 2,000 waiting reloads, Varnish."""
 SETTLE_S = 1.3
 """The origin reports what it counted once a second."""
 
@@ -39,38 +41,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--herd", type=int, default=2000, help="reloads that wait and are released at once")
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--clients", type=int, default=1, help="processes that play the viewers")
-    parser.add_argument("--only", choices=("origin", "edge", "herd"), help="measure one thing")
+    parser.add_argument("--only", choices=STEPS, action="append", help="measure this (may be repeated)")
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Returns the contract's keys, and more; edge figures are null where no varnishd is installed."""
     raise_open_files()
     bench = _Bench(args.viewers, args.seconds, args.clients)
+    steps = set(args.only or STEPS)
     found: dict[str, Any] = {}
-    if args.only in (None, "origin"):
-        for name in ("floor", "routes"):
-            with _server(name) as (port, pid):
-                found[name] = bench.play(f"{name}: ", port, pid, port)
-    varnishd = shutil.which("varnishd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    if varnishd is None:
+    for name in steps.intersection(("floor", "routes")):
+        with _server(name) as (port, pid):
+            found[name] = bench.play(f"{name}: ", port, pid, port)
+    if shutil.which("varnishd", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is None:
         print("varnishd is missing (apt-get install varnish): no edge figures", file=sys.stderr)
+        steps.discard("edge")
     with _server("hot") as (port, pid):
-        if args.only in (None, "origin"):
+        if "origin" in steps:
             found["origin"] = bench.play("origin: ", port, pid, port)
             found["origin_reloads"] = bench.play("origin, reloads: ", port, pid, port, media=False)
-        if args.only in (None, "herd"):
-            found["herd"] = _herd(port, args.herd, port)
-        if varnishd is not None and args.only != "origin":
-            with _varnish(varnishd, port) as (edge_port, edge_pid):
+        if "herd" in steps:
+            found["herd"] = _herd("herd: ", port, args.herd, port)
+        if "edge" in steps:
+            with _varnish(port) as (edge_port, edge_pid):
                 # An edge's threads come with its first viewers.
                 bench.play("edge, first: ", edge_port, edge_pid, port, seconds=3)
-                if args.only in (None, "edge"):
-                    found["edge"] = bench.play("edge: ", edge_port, edge_pid, port)
-                    found["edge_reloads"] = bench.play(
-                        "edge, reloads: ", edge_port, edge_pid, port, media=False
-                    )
-                if args.only in (None, "herd"):
-                    found["edge_herd"] = _herd(edge_port, args.herd, port)
+                found["edge"] = bench.play("edge: ", edge_port, edge_pid, port)
+                found["edge_reloads"] = bench.play("edge, reloads: ", edge_port, edge_pid, port, media=False)
+                if "herd" in steps:
+                    found["edge_herd"] = _herd("herd at the edge: ", edge_port, args.herd, port)
     herd = found.get("edge_herd") or found.get("herd") or {}
     return {
         "viewers_per_core": found.get("origin", {}).get("viewers_per_core"),
@@ -144,7 +143,7 @@ def _figures(
     return figures
 
 
-def _herd(port: int, count: int, origin_port: int) -> dict[str, Any]:
+def _herd(label: str, port: int, count: int, origin_port: int) -> dict[str, Any]:
     """``count`` reloads wait for one part; the time from its publication to the last answer."""
     epoll, sockets = select.epoll(), {}
     for _ in range(count):
@@ -177,7 +176,7 @@ def _herd(port: int, count: int, origin_port: int) -> dict[str, Any]:
         },
         "origin_requests_per_reload": after["reloads"] - before["reloads"],
     }
-    print("herd: ", json.dumps(figures), file=sys.stderr)
+    print(label, json.dumps(figures), file=sys.stderr)
     return figures
 
 
@@ -217,7 +216,7 @@ def _server(what: str) -> Iterator[tuple[int, int]]:
 
 
 @contextlib.contextmanager
-def _varnish(varnishd: str, origin_port: int) -> Iterator[tuple[int, int]]:
+def _varnish(origin_port: int) -> Iterator[tuple[int, int]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -226,7 +225,7 @@ def _varnish(varnishd: str, origin_port: int) -> Iterator[tuple[int, int]]:
         vcl = Path(folder) / "edge.vcl"
         text = (DEPLOY / "varnish.vcl").read_text()
         vcl.write_text(text.replace('.port = "8080";', f'.port = "{origin_port}";'))
-        command = [varnishd, "-F", "-f", str(vcl), "-a", f"127.0.0.1:{port}"]
+        command = [str(DEPLOY / "varnish.sh"), "-F", "-f", str(vcl), "-a", f"127.0.0.1:{port}"]
         command += ["-j", "none", "-n", f"{folder}/work", "-s", "malloc,256m"]
         with open(Path(folder) / "log", "wb") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log)
