@@ -142,9 +142,7 @@ class HotPath:
             # Neither init segments nor whole ones wait.
             assert request.msn is not None
             assert request.part is not None
-            data = broadcast.live.part(request.track, request.msn, request.part)
-            if data is None:
-                raise NotFound("the segment has ended before this part")
+            data = self._origin.part_come(broadcast, request.track, request.msn, request.part)
             return self._media(request, data)
         except (NotFound, Overdue) as error:
             response = refusal(error)

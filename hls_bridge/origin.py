@@ -257,13 +257,11 @@ class Origin:
     async def part(self, stream_id: str, session: str, track: str, msn: int, index: int) -> bytes:
         """A part; waits for the hinted one. Raises NotFound, Overdue."""
         broadcast = self.live(stream_id, session)
-        data = self.part_now(broadcast, track, msn, index)
-        if isinstance(data, asyncio.Future):
-            await asyncio.shield(data)
-            data = broadcast.live.part(track, msn, index)
-        if data is None:
-            raise NotFound("the segment has ended before this part")
-        return data
+        now = self.part_now(broadcast, track, msn, index)
+        if isinstance(now, bytes):
+            return now
+        await asyncio.shield(now)
+        return self.part_come(broadcast, track, msn, index)
 
     def part_now(
         self, broadcast: Broadcast, track: str, msn: int, index: int
@@ -278,6 +276,14 @@ class Origin:
         if not broadcast.live.part_may_come(track, msn, index):
             raise NotFound("no such part")
         return broadcast.parts.pending((track, msn, index), self._block_s)
+
+    @staticmethod
+    def part_come(broadcast: Broadcast, track: str, msn: int, index: int) -> bytes:
+        """A part that has been waited for. Raises NotFound."""
+        data = broadcast.live.part(track, msn, index)
+        if data is None:
+            raise NotFound("the segment has ended before this part")
+        return data
 
     async def segment(self, stream_id: str, session: str, track: str, msn: int) -> bytes:
         """A finished segment, from memory or the segment store. Raises NotFound."""
