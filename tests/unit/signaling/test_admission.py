@@ -1,4 +1,4 @@
-"""Who may watch, asked for every reload: what memory knows, it knows only for a while and for the right ones."""
+"""Who may watch, asked for every reload: memory knows it for a while, and for the right ones."""
 
 from __future__ import annotations
 
