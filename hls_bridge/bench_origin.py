@@ -1,16 +1,18 @@
 """``spillway bench origin``: LL-HLS viewers per core, straight from the origin and through one Varnish.
 
-The origin runs in a process of its own and is fed a 720p30 stream in real time. Each viewer reloads the
-picture's and the sound's playlist with blocking requests and fetches every part: twelve requests a second.
+Origin, edge and viewers are processes of their own; CPU is counted for each alone, the kernel's too.
+The origin is fed a 720p30 stream of 2.6 Mb/s in real time. A viewer makes twelve requests a second: it
+reloads the picture's and the sound's playlist, which block, and fetches every part of both.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
 import json
+import multiprocessing
 import os
+import select
 import shutil
 import socket
 import statistics
@@ -18,222 +20,194 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from aiohttp import web
-
-from hls_bridge.origin import Origin
-from hls_bridge.part import EpochStart, Part, PartGroup, TrackSpec
-from hls_bridge.routes import routes
+from hls_bridge.bench_origin_load import HEADERS, Load, Played, raise_open_files, reload_path
 
 __all__ = ["add_arguments", "run"]
 
-VIDEO = TrackSpec("720p30", "video", "avc1.64001F", 2_750_000, b"init", 1280, 720, 30)
-SOUND = TrackSpec("sound", "audio", "mp4a.40.2", 140_000, b"init", channels=2)
-PART_BYTES = {"720p30": 104_000, "sound": 5_400}
-PART_US = 333_333
-VCL = Path(__file__).parent.parent / "docs" / "deploy" / "varnish.vcl"
+DEPLOY = Path(__file__).parent.parent / "docs" / "deploy"
+STEPS = ("floor", "routes", "origin", "herd", "edge")
+"""A bare asyncio server, the origin's routes alone, the origin, 2,000 waiting reloads, Varnish."""
+SETTLE_S = 1.3
+"""The origin reports what it counted once a second."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--viewers", type=int, default=100, help="viewers that play at a time")
+    parser.add_argument("--viewers", type=int, default=400, help="viewers that play at a time")
     parser.add_argument("--herd", type=int, default=2000, help="reloads that wait and are released at once")
     parser.add_argument("--seconds", type=float, default=10)
-    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--clients", type=int, default=1, help="processes that play the viewers")
+    parser.add_argument("--only", choices=STEPS, action="append", help="measure this (may be repeated)")
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
-    """Returns the contract's keys; edge figures are null where no varnishd is installed."""
-    with _origin_process() as (port, pid):
-        print("straight from the origin", file=sys.stderr)
-        direct = asyncio.run(_play(port, args.viewers, args.seconds, pid, port))
-        reloads = asyncio.run(_play(port, args.viewers, args.seconds, pid, port, media=False))
-        varnishd = shutil.which("varnishd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-        edge: dict[str, Any] | None = None
-        edge_reloads: dict[str, Any] | None = None
-        if varnishd is not None:
-            with _varnish(varnishd, port) as (edge_port, edge_pid):
-                print("through the edge", file=sys.stderr)
-                edge = asyncio.run(_play(edge_port, args.viewers, args.seconds, edge_pid, port))
-                edge_reloads = asyncio.run(
-                    _play(edge_port, args.viewers, args.seconds, edge_pid, port, media=False)
-                )
-                herd = asyncio.run(_herd(edge_port, args.herd, port))
-        else:
-            print("varnishd is missing (apt-get install varnish): no edge figures", file=sys.stderr)
-            herd = asyncio.run(_herd(port, args.herd, port))
+    """Returns the contract's keys, and more; edge figures are null where no varnishd is installed."""
+    raise_open_files()
+    bench = _Bench(args.viewers, args.seconds, args.clients)
+    steps = set(args.only or STEPS)
+    found: dict[str, Any] = {}
+    for name in steps.intersection(("floor", "routes")):
+        with _server(name) as (port, pid):
+            found[name] = bench.play(f"{name}: ", port, pid, port)
+    if shutil.which("varnishd", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is None:
+        print("varnishd is missing (apt-get install varnish): no edge figures", file=sys.stderr)
+        steps.discard("edge")
+    with _server("hot") as (port, pid):
+        if "origin" in steps:
+            found["origin"] = bench.play("origin: ", port, pid, port)
+            found["origin_reloads"] = bench.play("origin, reloads: ", port, pid, port, media=False)
+        if "herd" in steps:
+            found["herd"] = _herd("herd: ", port, args.herd, port)
+        if "edge" in steps:
+            with _varnish(port) as (edge_port, edge_pid):
+                # An edge's threads come with its first viewers.
+                bench.play("edge, first: ", edge_port, edge_pid, port, seconds=3)
+                found["edge"] = bench.play("edge: ", edge_port, edge_pid, port)
+                found["edge_reloads"] = bench.play("edge, reloads: ", edge_port, edge_pid, port, media=False)
+                if "herd" in steps:
+                    found["edge_herd"] = _herd("herd at the edge: ", edge_port, args.herd, port)
+    herd = found.get("edge_herd") or found.get("herd") or {}
     return {
-        "viewers_per_core": direct["viewers_per_core"],
-        "edge_viewers_per_core": edge["viewers_per_core"] if edge else None,
-        "herd_ms": herd["herd_ms"],
-        "origin_requests_per_reload": herd["origin_requests_per_reload"],
-        "reload_viewers_per_core": reloads["viewers_per_core"],
-        "edge_reload_viewers_per_core": edge_reloads["viewers_per_core"] if edge_reloads else None,
-        "hit_rate": edge["hit_rate"] if edge else None,
-        "late_ms": {"origin": direct["late_ms"], "edge": edge["late_ms"] if edge else None},
+        "viewers_per_core": found.get("origin", {}).get("viewers_per_core"),
+        "edge_viewers_per_core": found.get("edge", {}).get("viewers_per_core"),
+        "herd_ms": herd.get("herd_ms"),
+        "origin_requests_per_reload": herd.get("origin_requests_per_reload"),
+        "hit_rate": found.get("edge", {}).get("hit_rate"),
+        **found,
     }
 
 
-class _Client(asyncio.Protocol):
-    """One keep-alive connection, one request at a time; as cheap as can be, for it shares the machine."""
+class _Bench:
+    def __init__(self, viewers: int, seconds: float, clients: int) -> None:
+        self._viewers = viewers
+        self._seconds = seconds
+        self._clients = clients
 
-    def __init__(self) -> None:
-        self._buffer = bytearray()
-        self._left = -1
-        self._future: asyncio.Future[bytes] | None = None
-        self._transport: asyncio.Transport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
-    async def get(self, path: str) -> bytes:
-        assert self._transport is not None
-        self._future = asyncio.get_running_loop().create_future()
-        self._transport.write(f"GET {path} HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n".encode())
-        return await self._future
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        if self._left < 0:
-            end = self._buffer.find(b"\r\n\r\n")
-            if end < 0:
-                return
-            head = bytes(self._buffer[:end]).lower()
-            if not head.startswith(b"http/1.1 200"):
-                self._fail(head.split(b"\r\n")[0].decode())
-                return
-            self._left = end + 4 + int(head.split(b"content-length:")[1].split(b"\r\n")[0])
-        if len(self._buffer) >= self._left and self._future is not None:
-            body, self._buffer, self._left = bytes(self._buffer), bytearray(), -1
-            future, self._future = self._future, None
-            if not future.done():
-                future.set_result(body)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self._fail("connection lost")
-
-    def _fail(self, text: str) -> None:
-        if self._future is not None and not self._future.done():
-            self._future.set_exception(ConnectionError(text))
-
-    def close(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
+    def play(
+        self,
+        label: str,
+        port: int,
+        pid: int,
+        origin_port: int,
+        *,
+        media: bool = True,
+        seconds: float | None = None,
+    ) -> dict[str, Any]:
+        """Viewers per core of the process ``pid`` and its children; without ``media`` they only reload."""
+        shares = [len(range(i, self._viewers, self._clients)) for i in range(self._clients)]
+        context = multiprocessing.get_context("spawn")
+        with context.Pool(self._clients) as pool:
+            barrier = [(port, share, media, seconds or self._seconds, origin_port) for share in shares]
+            before, asked = _cpu_of(pid), _state(origin_port)["requests"]
+            playing = pool.map_async(_played, barrier, chunksize=1)
+            played = playing.get(timeout=240)
+        cpu = [now - then for now, then in zip(_cpu_of(pid), before, strict=True)]
+        time.sleep(SETTLE_S)
+        state = _state(origin_port)
+        return _figures(label, played, cpu, self._viewers, state, state["requests"] - asked)
 
 
-async def _connect(port: int) -> _Client:
-    _, client = await asyncio.get_running_loop().create_connection(_Client, "127.0.0.1", port)
-    return client
+def _played(what: tuple[int, int, bool, float, int]) -> Played:
+    port, viewers, media, seconds, origin_port = what
+    raise_open_files()
+    load = Load(port, viewers, media=media)
+    played = load.play(len(_state(origin_port)["published"]), seconds)
+    load.close()
+    return played
 
 
-async def _state(port: int) -> dict[str, Any]:
-    client = await _connect(port)
-    body = await client.get("/state")
-    client.close()
-    state: dict[str, Any] = json.loads(body.split(b"\r\n\r\n", 1)[1])
-    return state
-
-
-async def _play(
-    port: int, viewers: int, seconds: float, pid: int, origin_port: int, *, media: bool = True
+def _figures(
+    label: str, played: list[Played], cpu: list[float], viewers: int, state: dict[str, Any], asked: int
 ) -> dict[str, Any]:
-    """Viewers per core of the process ``pid`` and its children; without ``media`` they only reload."""
-    late: list[float] = []
-    served = 0
-
-    async def follow(track: str, until: float) -> None:
-        nonlocal served
-        reloads, parts = await _connect(port), await _connect(port)
-        number = int((await _state(origin_port))["part"]) + 1
-        while time.monotonic() < until:
-            msn, part = divmod(number, 6)
-            await reloads.get(f"/hls/s/b/{track}.m3u8?_HLS_msn={msn}&_HLS_part={part}&_HLS_skip=YES")
-            late.append(time.monotonic())
-            if media:
-                await parts.get(f"/hls/s/b/{track}/{msn}.{part}.m4s")
-            served += 1 + media
-            number += 1
-        reloads.close()
-        parts.close()
-
-    before_state = await _state(origin_port)
-    before, began = _cpu_of(pid), time.monotonic()
-    until = began + seconds
-    await asyncio.gather(*(follow(t, until) for _ in range(viewers) for t in PART_BYTES))
-    wall = time.monotonic() - began
-    cpu = _cpu_of(pid) - before
-    state = await _state(origin_port)
-    requests = state["requests"] - before_state["requests"]
-    return {
-        "viewers_per_core": round(viewers * wall / cpu),
-        "hit_rate": round(1 - requests / served, 4),
-        "late_ms": _lateness(late, state["published"]),
+    """Per second of playing; the CPU of connecting is counted in."""
+    requests = sum(each.requests for each in played)
+    seconds = max(each.seconds for each in played)
+    late = [(at - state["published"][part]) * 1000 for each in played for part, at in each.arrivals]
+    cuts = statistics.quantiles(late, n=100)
+    figures = {
+        "viewers_per_core": round(viewers * seconds / sum(cpu)),
+        "cores": round(sum(cpu) / seconds, 3),
+        "us_per_request": round(sum(cpu) / requests * 1e6, 1),
+        "kernel_us_per_request": round(cpu[1] / requests * 1e6, 1),
+        "client_us_per_request": round(sum(each.cpu_s for each in played) / requests * 1e6, 1),
+        "requests_per_s": round(requests / seconds),
+        "requests_per_viewer_s": round(requests / seconds / viewers, 2),
+        "hit_rate": round(1 - asked / requests, 4),
+        "late_ms": {"p50": round(cuts[49], 1), "p95": round(cuts[94], 1)},
     }
+    print(label, json.dumps(figures), file=sys.stderr)
+    return figures
 
 
-def _lateness(seen: list[float], published: list[float]) -> dict[str, float]:
-    """From a part's publication to its playlist's arrival."""
-    import bisect
-
-    delays = []
-    for at in seen:
-        index = bisect.bisect_right(published, at) - 1
-        if index >= 0:
-            delays.append((at - published[index]) * 1000)
-    cuts = statistics.quantiles(delays, n=100)
-    return {"p50": round(cuts[49], 1), "p95": round(cuts[94], 1)}
-
-
-async def _herd(port: int, count: int, origin_port: int) -> dict[str, Any]:
+def _herd(label: str, port: int, count: int, origin_port: int) -> dict[str, Any]:
     """``count`` reloads wait for one part; the time from its publication to the last answer."""
-    clients: list[_Client] = []
+    epoll, sockets = select.epoll(), {}
     for _ in range(count):
-        clients.append(await _connect(port))
-    state = await _state(origin_port)
-    msn, part = divmod(int(state["part"]) + 4, 6)
-    path = f"/hls/s/b/720p30.m3u8?_HLS_msn={msn}&_HLS_part={part}"
+        connection = socket.create_connection(("127.0.0.1", port))
+        sockets[connection.fileno()] = connection
+        epoll.register(connection, select.EPOLLIN)
+    before = _state(origin_port)
+    number = len(before["published"]) + 3
+    request = f"GET {reload_path('720p30', number)} HTTP/1.1\r\n{HEADERS}".encode()
+    for connection in sockets.values():
+        connection.send(request)
     arrivals: list[float] = []
-
-    async def reload(client: _Client) -> None:
-        await client.get(path)
-        arrivals.append(time.monotonic())
-
-    await asyncio.gather(*(reload(client) for client in clients))
-    after = await _state(origin_port)
-    released = after["published"][msn * 6 + part]
-    for client in clients:
-        client.close()
-    return {
+    while len(arrivals) < count:
+        events = epoll.poll(10)
+        if not events:
+            raise ConnectionError(f"{count - len(arrivals)} reloads were not answered")
+        for file, _ in events:
+            if not sockets[file].recv(16_384).startswith(b"HTTP/1.1 200"):
+                raise ConnectionError("a reload was refused")
+            arrivals.append(time.monotonic())
+            epoll.unregister(file)
+    after = _state(origin_port)
+    released = after["published"][number]
+    for connection in sockets.values():
+        connection.close()
+    figures = {
         "herd_ms": {
             "p50": round((statistics.median(arrivals) - released) * 1000, 1),
             "last": round((max(arrivals) - released) * 1000, 1),
         },
-        "origin_requests_per_reload": after["reloads"] - state["reloads"],
+        "origin_requests_per_reload": after["reloads"] - before["reloads"],
     }
+    print(label, json.dumps(figures), file=sys.stderr)
+    return figures
 
 
-def _cpu_of(pid: int) -> float:
+def _state(port: int) -> dict[str, Any]:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/state", timeout=10) as answer:
+        state: dict[str, Any] = json.loads(answer.read())
+    return state
+
+
+def _cpu_of(pid: int) -> tuple[float, float]:
     """User and system time of a process and its children, in seconds (proc(5))."""
-    total = 0.0
+    user = system = 0.0
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             number, rest = stat.read_text().split(" ", 1)
             fields = rest.rsplit(")", 1)[1].split()
             if int(number) == pid or int(fields[1]) == pid:
-                total += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    return total
+                user += int(fields[11]) / os.sysconf("SC_CLK_TCK")
+                system += int(fields[12]) / os.sysconf("SC_CLK_TCK")
+    return user, system
 
 
 @contextlib.contextmanager
-def _origin_process() -> Iterator[tuple[int, int]]:
-    command = [sys.executable, "-m", "hls_bridge.bench_origin", "--serve"]
+def _server(what: str) -> Iterator[tuple[int, int]]:
+    command = [sys.executable, "-m", "hls_bridge.bench_origin_server", what]
     process = subprocess.Popen(command, stdout=subprocess.PIPE)
     try:
         assert process.stdout is not None
-        yield int(process.stdout.readline()), process.pid
+        port = int(process.stdout.readline())
+        time.sleep(SETTLE_S)
+        yield port, process.pid
     finally:
         process.kill()
         process.wait()
@@ -242,28 +216,19 @@ def _origin_process() -> Iterator[tuple[int, int]]:
 
 
 @contextlib.contextmanager
-def _varnish(varnishd: str, origin_port: int) -> Iterator[tuple[int, int]]:
+def _varnish(origin_port: int) -> Iterator[tuple[int, int]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         vcl = Path(folder) / "edge.vcl"
-        vcl.write_text(VCL.read_text().replace('.port = "8080";', f'.port = "{origin_port}";'))
-        command = [
-            varnishd,
-            "-F",
-            "-f",
-            str(vcl),
-            "-a",
-            f"127.0.0.1:{port}",
-            "-j",
-            "none",
-            "-n",
-            f"{folder}/work",
-        ]
+        text = (DEPLOY / "varnish.vcl").read_text()
+        vcl.write_text(text.replace('.port = "8080";', f'.port = "{origin_port}";'))
+        command = [str(DEPLOY / "varnish.sh"), "-F", "-f", str(vcl), "-a", f"127.0.0.1:{port}"]
+        command += ["-j", "none", "-n", f"{folder}/work", "-s", "malloc,256m"]
         with open(Path(folder) / "log", "wb") as log:
-            process = subprocess.Popen([*command, "-s", "malloc,256m"], stdout=log, stderr=log)
+            process = subprocess.Popen(command, stdout=log, stderr=log)
             try:
                 for _ in range(200):
                     with socket.socket() as probe:
@@ -276,57 +241,7 @@ def _varnish(varnishd: str, origin_port: int) -> Iterator[tuple[int, int]]:
                 process.wait()
 
 
-async def _serve() -> None:
-    origin = Origin()
-    published: list[float] = []
-    requests = 0
-
-    @web.middleware
-    async def count(request: web.Request, handler: Any) -> web.StreamResponse:
-        nonlocal requests
-        if request.path.startswith("/hls/"):
-            requests += 1
-        response: web.StreamResponse = await handler(request)
-        return response
-
-    async def state(_: web.Request) -> web.Response:
-        return web.json_response(
-            {
-                "part": len(published) - 1,
-                "published": published,
-                "reloads": origin.reloads,
-                "requests": requests,
-            }
-        )
-
-    app = web.Application(middlewares=[count])
-    app.add_routes([*routes(origin), web.get("/state", state)])
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0, backlog=4096).start()
-    origin.begin("s", "b")
-    origin.handle_event("s", EpochStart((VIDEO, SOUND), 0))
-    print(runner.addresses[0][1], flush=True)
-    began, number = time.monotonic(), 0
-    data = {name: os.urandom(size) for name, size in PART_BYTES.items()}
-    while True:
-        segment, part = divmod(number, 6)
-        for track in (VIDEO, SOUND):
-            start = number * PART_US
-            event = Part(track.name, segment, part, start, PART_US, part == 0, part == 5, data[track.name])
-            origin.handle_event("s", PartGroup((event,)))
-        published.append(time.monotonic())
-        number += 1
-        await asyncio.sleep(max(0.0, began + number * PART_US / 1e6 - time.monotonic()))
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     add_arguments(parser)
-    arguments = parser.parse_args()
-    if arguments.serve:
-        import uvloop
-
-        uvloop.run(_serve())
-    else:
-        print(json.dumps(run(arguments)))
+    print(json.dumps(run(parser.parse_args())))

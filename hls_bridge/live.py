@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from hls_bridge.master_playlist import Bandwidth, Variant, render_master
 from hls_bridge.packager import AUDIO_PART_US, PART_US
@@ -27,6 +28,8 @@ class Rendered:
 
     plain: bytes
     gzipped: bytes | None
+    answers: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
+    """Whole responses made of it, by what they differ in: made once, sent to all (`hot_path`)."""
 
     @classmethod
     def of(cls, text: str) -> Rendered:

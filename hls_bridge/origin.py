@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import hmac
 import logging
 import secrets
 import time
@@ -77,6 +78,7 @@ class Origin:
     """Composed by the control process: give it events of workers, mount `hls_bridge.routes.routes`.
 
     ``authorize(stream_id, token)`` says whether this viewer may watch (token None: anybody);
+    ``admitted(stream_id, token)`` whether that is already known to be so (False: ask ``authorize``);
     ``over(stream_id)`` whether a stream of which nothing is held here was live once.
     """
 
@@ -85,6 +87,7 @@ class Origin:
         *,
         archive: Recorder | None = None,
         authorize: Callable[[str, str | None], Awaitable[bool]] | None = None,
+        admitted: Callable[[str, str | None], bool] | None = None,
         over: Callable[[str], Awaitable[bool]] | None = None,
         edge_key: str | None = None,
         block_s: float = BLOCK_S,
@@ -93,6 +96,7 @@ class Origin:
         self.archive = archive
         self.edge_key = edge_key
         self._authorize = authorize
+        self._admitted = admitted
         self._over = over
         self._block_s = block_s
         self._broadcasts: dict[str, Broadcast] = {}
@@ -168,15 +172,34 @@ class Origin:
         broadcast = self._broadcasts[stream_id]
         return clocks()[0] - broadcast.asked_us.get(track, 0) > for_us
 
+    def live(self, stream_id: str, session: str) -> Broadcast:
+        """The broadcast that memory holds under these names. Raises NotFound."""
+        broadcast = self._broadcasts.get(stream_id)
+        if broadcast is None or broadcast.session != session:
+            raise NotFound("no such broadcast")
+        return broadcast
+
     # The viewer's side --------------------------------------------------------------------------------
 
     async def may_watch(self, stream_id: str, token: str | None) -> bool:
         return self._authorize is None or await self._authorize(stream_id, token)
 
+    def admitted(self, stream_id: str, token: str | None) -> bool:
+        """Whether this viewer is known to be allowed in; False: `may_watch` has to be asked."""
+        if self._admitted is not None:
+            return self._admitted(stream_id, token)
+        return self._authorize is None
+
+    def is_edge(self, given: str) -> bool:
+        """Whether an ``X-Edge-Key`` is the edge's."""
+        if self.edge_key is None:
+            return False
+        return hmac.compare_digest(self.edge_key.encode(), given.encode("utf-8", "surrogateescape"))
+
     def client_key(self, address: str, user_agent: str) -> str:
         """A client for counting; salted, so that no address stays in memory."""
         return hashlib.blake2b(
-            f"{address}\n{user_agent}".encode(), key=self._salt, digest_size=12
+            f"{address}\n{user_agent}".encode("utf-8", "surrogateescape"), key=self._salt, digest_size=12
         ).hexdigest()
 
     async def master(self, stream_id: str, prefix: str) -> str:
@@ -184,7 +207,7 @@ class Origin:
         broadcast = self._broadcasts.get(stream_id)
         if broadcast is not None and not broadcast.live.ended:
             if not broadcast.playable:
-                await broadcast.ready.wait("", self._block_s)
+                await asyncio.shield(broadcast.ready.pending("", self._block_s))
             if not broadcast.live.ended:
                 return broadcast.live.master(f"{prefix}/{broadcast.session}/")
         session = None
@@ -206,16 +229,34 @@ class Origin:
 
         Raises NotFound, TooFarAhead, Overdue.
         """
-        broadcast, track = self._track(stream_id, session, name)
-        broadcast.asked_us[name] = clocks()[0]
+        track, pending = self.reload(self.live(stream_id, session), name, msn, part)
+        if pending is not None:
+            await asyncio.shield(pending)
+        return self.reloaded(track, skip=skip)
+
+    def reload(
+        self, broadcast: Broadcast, name: str, msn: int | None, part: int | None
+    ) -> tuple[Track, asyncio.Future[None] | None]:
+        """The rendition, and what to wait for before `reloaded` can be asked (None: nothing).
+
+        Raises NotFound, TooFarAhead; the future Overdue.
+        """
         live = broadcast.live
+        track = live.tracks.get(name)
+        if track is None:
+            raise NotFound("no such rendition")
+        broadcast.asked_us[name] = clocks()[0]
         if msn is not None and not live.ended:
             if msn > track.open_msn + 1:
                 raise TooFarAhead(f"_HLS_msn {msn} is beyond {track.open_msn + 1}")
             if not track.has(msn, part):
-                await broadcast.playlists.wait((name, msn, part), self._block_s)
+                return track, broadcast.playlists.pending((name, msn, part), self._block_s)
         elif track.full is None:
-            await broadcast.ready.wait("", self._block_s)
+            return track, broadcast.ready.pending("", self._block_s)
+        return track, None
+
+    def reloaded(self, track: Track, *, skip: bool) -> Rendered:
+        """The newest playlist of a rendition. Raises NotFound."""
         self.reloads += 1
         rendered = track.delta if skip else track.full
         if rendered is None:
@@ -224,13 +265,31 @@ class Origin:
 
     async def part(self, stream_id: str, session: str, track: str, msn: int, index: int) -> bytes:
         """A part; waits for the hinted one. Raises NotFound, Overdue."""
-        broadcast = self._session(stream_id, session)
+        broadcast = self.live(stream_id, session)
+        now = self.part_now(broadcast, track, msn, index)
+        if isinstance(now, bytes):
+            return now
+        await asyncio.shield(now)
+        return self.part_come(broadcast, track, msn, index)
+
+    def part_now(
+        self, broadcast: Broadcast, track: str, msn: int, index: int
+    ) -> bytes | asyncio.Future[None]:
+        """A part, or what to wait for (it may turn out then that there is none).
+
+        Raises NotFound; the future Overdue.
+        """
         data = broadcast.live.part(track, msn, index)
-        if data is None:
-            if not broadcast.live.part_may_come(track, msn, index):
-                raise NotFound("no such part")
-            await broadcast.parts.wait((track, msn, index), self._block_s)
-            data = broadcast.live.part(track, msn, index)
+        if data is not None:
+            return data
+        if not broadcast.live.part_may_come(track, msn, index):
+            raise NotFound("no such part")
+        return broadcast.parts.pending((track, msn, index), self._block_s)
+
+    @staticmethod
+    def part_come(broadcast: Broadcast, track: str, msn: int, index: int) -> bytes:
+        """A part that has been waited for. Raises NotFound."""
+        data = broadcast.live.part(track, msn, index)
         if data is None:
             raise NotFound("the segment has ended before this part")
         return data
@@ -310,19 +369,6 @@ class Origin:
         if data is None:
             raise NotFound("no such segment")
         return data
-
-    def _session(self, stream_id: str, session: str) -> Broadcast:
-        broadcast = self._broadcasts.get(stream_id)
-        if broadcast is None or broadcast.session != session:
-            raise NotFound("no such broadcast")
-        return broadcast
-
-    def _track(self, stream_id: str, session: str, name: str) -> tuple[Broadcast, Track]:
-        broadcast = self._session(stream_id, session)
-        track = broadcast.live.tracks.get(name)
-        if track is None:
-            raise NotFound("no such rendition")
-        return broadcast, track
 
     def _closed(self, broadcast: Broadcast, segment: ClosedSegment) -> None:
         if broadcast.record and self.archive is not None:

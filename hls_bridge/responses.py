@@ -9,16 +9,21 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from hls_bridge.live import Rendered
+from hls_bridge.origin import Gone, NotFound, TooFarAhead
+from hls_bridge.waiting import Overdue
 
 __all__ = [
     "CORS",
     "IMMUTABLE",
     "TITLES",
     "media",
+    "media_headers",
     "parse_range",
     "playlist",
+    "playlist_parts",
     "preflight",
     "problem",
+    "refusal",
     "unsatisfiable",
 ]
 
@@ -46,26 +51,39 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)$")
 
 def playlist(request: web.Request, rendered: Rendered, cache_control: str) -> web.Response:
     """A playlist, gzipped when the client takes that and it is long enough to pay."""
+    gzip = "gzip" in request.headers.get("Accept-Encoding", "")
+    headers, body = playlist_parts(rendered, cache_control, gzip=gzip)
+    return web.Response(body=body, headers=headers)
+
+
+def playlist_parts(rendered: Rendered, cache_control: str, *, gzip: bool) -> tuple[CIMultiDict[str], bytes]:
+    """Headers and body of a playlist for a client that takes gzip or not."""
     headers = CIMultiDict(CORS)
     headers["Cache-Control"] = cache_control
     headers["Content-Type"] = PLAYLIST_TYPE
-    body = rendered.plain
-    if rendered.gzipped is not None:
-        headers["Vary"] = "Accept-Encoding"
-        if "gzip" in request.headers.get("Accept-Encoding", ""):
-            headers["Content-Encoding"] = "gzip"
-            body = rendered.gzipped
-    return web.Response(body=body, headers=headers)
+    if rendered.gzipped is None:
+        return headers, rendered.plain
+    headers["Vary"] = "Accept-Encoding"
+    if not gzip:
+        return headers, rendered.plain
+    headers["Content-Encoding"] = "gzip"
+    return headers, rendered.gzipped
+
+
+def media_headers(content_type: str, cache_control: str = IMMUTABLE) -> CIMultiDict[str]:
+    """Headers of bytes that never change and of which ranges may be had."""
+    headers = CIMultiDict(CORS)
+    headers["Cache-Control"] = cache_control
+    headers["Content-Type"] = content_type
+    headers["Accept-Ranges"] = "bytes"
+    return headers
 
 
 def media(
     request: web.Request, body: bytes, content_type: str, cache_control: str = IMMUTABLE
 ) -> web.Response:
     """Bytes that never change; one byte range is honoured (RFC 9110 section 14)."""
-    headers = CIMultiDict(CORS)
-    headers["Cache-Control"] = cache_control
-    headers["Content-Type"] = content_type
-    headers["Accept-Ranges"] = "bytes"
+    headers = media_headers(content_type, cache_control)
     wanted = parse_range(request, len(body))
     if wanted is None:
         return web.Response(body=body, headers=headers)
@@ -100,6 +118,20 @@ def problem(status: int, name: str, detail: str, *, retry_after_s: int | None = 
         headers["Retry-After"] = str(retry_after_s)
     body = {"type": f"/problems/{name}", "title": TITLES[name], "status": status, "detail": detail}
     return web.Response(status=status, headers=headers, body=json.dumps(body).encode())
+
+
+def refusal(error: NotFound | Gone | TooFarAhead | Overdue) -> web.Response:
+    """What the origin could not give, as a problem document."""
+    match error:
+        case Gone():
+            return problem(410, "stream-ended", str(error))
+        case NotFound():
+            name = "stream-not-live" if "not live" in str(error) else "not-found"
+            return problem(404, name, str(error))
+        case TooFarAhead():
+            return problem(400, "too-far-ahead", str(error))
+        case _:
+            return problem(503, "overdue", "the stream is late", retry_after_s=2)
 
 
 def unsatisfiable(size: int) -> web.Response:

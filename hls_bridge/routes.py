@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import re
 from collections.abc import Coroutine
 from dataclasses import dataclass
@@ -12,16 +11,18 @@ from aiohttp import web
 
 from hls_bridge.live import Rendered
 from hls_bridge.origin import Gone, NotFound, Origin, TooFarAhead, clocks
-from hls_bridge.responses import media, playlist, preflight, problem
+from hls_bridge.responses import media, playlist, preflight, problem, refusal
 from hls_bridge.waiting import Overdue
 from sfu.bearer import bearer
 from sfu.problem import Problem
 
-__all__ = ["routes"]
+__all__ = ["BLOCKED", "PLAIN", "SKIPS", "routes"]
 
 BLOCKED = "public, max-age=6"
 """The answer to one (msn, part) never changes for the worse; a cache needs a positive age to coalesce."""
 PLAIN = "public, max-age=1"
+SKIPS = ("YES", "v2")
+"""Values of _HLS_skip; there are no date ranges to skip."""
 _PART = re.compile(r"(\d{1,12})\.(\d{1,4})\.m4s")
 _SEGMENT = re.compile(r"(\d{1,12})\.m4s")
 _INIT = re.compile(r"init-\d{1,9}\.mp4")
@@ -173,22 +174,14 @@ class _Handlers:
         try:
             refused = await self._refusal(request, target)
             return await answer if refused is None else refused
-        except NotFound as error:
-            name = "stream-not-live" if "not live" in str(error) else "not-found"
-            return problem(404, name, str(error))
-        except Gone as error:
-            return problem(410, "stream-ended", str(error))
-        except TooFarAhead as error:
-            return problem(400, "too-far-ahead", str(error))
-        except Overdue:
-            return problem(503, "overdue", "the stream is late", retry_after_s=2)
+        except (NotFound, Gone, TooFarAhead, Overdue) as error:
+            return refusal(error)
         finally:
             answer.close()
 
     async def _refusal(self, request: web.Request, target: _Target) -> web.Response | None:
         if target.edge:
-            key, given = self._origin.edge_key, request.headers.get("X-Edge-Key", "")
-            if key is None or not hmac.compare_digest(key.encode(), given.encode()):
+            if not self._origin.is_edge(request.headers.get("X-Edge-Key", "")):
                 return problem(403, "edge-only", "this path is for the edge")
         elif not await self._origin.may_watch(target.stream_id, target.token or bearer(request)):
             return problem(403, "private-stream", "this stream needs a valid playback token")
@@ -203,7 +196,7 @@ def _named(request: web.Request) -> _Target:
 
 
 def _skip(request: web.Request) -> bool:
-    return request.query.get("_HLS_skip") in ("YES", "v2")
+    return request.query.get("_HLS_skip") in SKIPS
 
 
 def _number(request: web.Request, name: str) -> int | None:

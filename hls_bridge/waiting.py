@@ -16,7 +16,7 @@ class Overdue(TimeoutError):
 
 
 class WaitingRoom(Generic[K]):
-    """`wait` for a key; `release` the keys that a predicate says are there."""
+    """`pending` for a key; `release` the keys that a predicate says are there."""
 
     def __init__(self) -> None:
         self._futures: dict[K, asyncio.Future[None]] = {}
@@ -25,14 +25,16 @@ class WaitingRoom(Generic[K]):
     def __len__(self) -> int:
         return len(self._futures)
 
-    async def wait(self, key: K, timeout_s: float) -> None:
-        """Returns when ``key`` is released. The first waiter's timeout holds for all. Raises Overdue."""
+    def pending(self, key: K, timeout_s: float) -> asyncio.Future[None]:
+        """The future that all who wait for ``key`` share: never cancel it, and await it shielded.
+
+        Done when ``key`` is released; the first waiter's timeout holds for all, and sets Overdue."""
         future = self._futures.get(key)
         if future is None:
             loop = asyncio.get_running_loop()
             future = self._futures[key] = loop.create_future()
             self._timers[key] = loop.call_later(timeout_s, self._expire, key)
-        await asyncio.shield(future)
+        return future
 
     def release(self, there: Callable[[K], bool]) -> None:
         """Wake those whose key is there now."""

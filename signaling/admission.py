@@ -33,6 +33,15 @@ class Admission:
             raise problem("stream-not-found", "No stream has this id.")
         return stream.visibility != "private" or (await self._identity.visitor(token)).may_watch(stream)
 
+    def known(self, stream_id: str, token: str | None) -> bool:
+        """Whether memory says that they may watch. False says nothing: ask."""
+        known = self._known.get(stream_id)
+        if known is None or self._clock.monotonic_s() >= known[1]:
+            return False
+        if known[0].visibility != "private":
+            return True
+        return token is not None and self._identity.opens(token) == stream_id
+
     async def over(self, stream_id: str) -> bool:
         """Whether the stream has been live and is no more."""
         stream = await self._stream(stream_id)

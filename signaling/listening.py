@@ -11,7 +11,7 @@ from pathlib import Path
 
 from signaling.errors import StartError
 
-__all__ = ["listen", "local_url", "port_refused", "tls_context"]
+__all__ = ["BACKLOG", "listen", "local_url", "port_refused", "tls_context"]
 
 BACKLOG = 1024
 

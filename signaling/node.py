@@ -39,7 +39,7 @@ from signaling.hls import Hls, NoHls
 from signaling.http.access_log import AccessLogger
 from signaling.http.accounts import AccountRoutes
 from signaling.http.app import Mount, build_app
-from signaling.http.connections import Runner
+from signaling.http.connections import Runner, with_hot_path
 from signaling.http.headers import SecurityHeaders
 from signaling.http.health import HealthRoutes, State
 from signaling.http.metrics import MetricsRoutes
@@ -53,7 +53,7 @@ from signaling.http.streams import StreamRoutes
 from signaling.http.viewing import ViewingRoutes
 from signaling.installation import Installation
 from signaling.links import Listeners
-from signaling.listening import listen, local_url, port_refused, tls_context
+from signaling.listening import BACKLOG, listen, local_url, port_refused, tls_context
 from signaling.live import LiveStreams
 from signaling.media import Media, NoMedia
 from signaling.metrics import Metrics
@@ -175,7 +175,7 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
         # What a failed start leaves behind has never run.
         stack.callback(lambda: [each.close() for each in work])
         mounts = []
-        stages = None
+        stages, origin = None, None
         features: list[object] = []
         if settings.runs("engine"):
             sfu = await stack.enter_async_context(_engine(settings, clock))
@@ -200,7 +200,7 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
                 viewing = await stack.enter_async_context(
                     open_viewing(settings, clock, installation.node_id, sfu, node.live, admission)
                 )
-                node.hls = viewing.broadcasts
+                node.hls, origin = viewing.broadcasts, viewing.origin
                 node.metrics.registry.register(viewing.collector())
                 mounts.append(viewing.mount())
                 features.append(
@@ -221,6 +221,7 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
                 open_replica(settings, clock, installation.node_id, admission)
             )
             node.live.listen(admission)
+            origin = replica.origin
             node.metrics.registry.register(replica.collector())
             mounts.append(replica.mount())
         views = Views(node.live, node.media, node.hls)
@@ -248,12 +249,13 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
             if stages is not None:
                 work.append(StageEvents(node.gateway, node.identity, stages).run())
             mounts.append(Mount(node.gateway.routes()))
+        security = SecurityHeaders(settings.public_url, secure=secure)
         node.app = app = build_app(
             features=features,
             mounts=mounts,
             resolver=RequestResolver(node.origins, node.identity),
             metrics=node.metrics,
-            headers=SecurityHeaders(settings.public_url, secure=secure),
+            headers=security,
             version=_version(),
         )
         await stack.enter_async_context(_owned(work))
@@ -268,8 +270,19 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         stack.push_async_callback(node.gateway.close)
-        site = web.SockSite(runner, listener, ssl_context=tls)
-        await site.start()
+        if origin is None:
+            await web.SockSite(runner, listener, ssl_context=tls, backlog=BACKLOG).start()
+        else:
+            hot = with_hot_path(
+                runner,
+                origin,
+                listener,
+                tls=tls,
+                headers=security,
+                metrics=node.metrics,
+                access_log=access_log,
+            )
+            await stack.enter_async_context(hot)
         stack.callback(setattr, node, "state", "draining")
         yield node
 

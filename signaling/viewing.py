@@ -83,7 +83,13 @@ async def open_replica(
 
 def _origin(settings: Settings, recorder: Recorder, admission: Admission) -> Origin:
     edge_key = settings.edge_key.get_secret_value() if settings.edge_key else None
-    return Origin(archive=recorder, authorize=admission, over=admission.over, edge_key=edge_key)
+    return Origin(
+        archive=recorder,
+        authorize=admission,
+        admitted=admission.known,
+        over=admission.over,
+        edge_key=edge_key,
+    )
 
 
 @contextlib.asynccontextmanager

@@ -63,9 +63,9 @@ def varnish(directory: Path, origin_port: int) -> Iterator[tuple[int, int]]:
     assert '.port = "8080";' in text
     vcl.write_text(text.replace('.port = "8080";', f'.port = "{origin_port}";'))
     directory.chmod(0o755)
-    command = [binary("varnishd", "varnish"), "-F", "-f", str(vcl), "-a", f"127.0.0.1:{port}", "-j", "none"]
+    binary("varnishd", "varnish")
+    command = [str(DEPLOY / "varnish.sh"), "-F", "-f", str(vcl), "-a", f"127.0.0.1:{port}", "-j", "none"]
     command += ["-n", str(directory / "varnish"), "-s", "malloc,128m", "-p", "vsl_space=8m"]
-    command += ["-p", "thread_pool_min=10", "-p", "thread_pools=1"]
     with running(command, port, directory / "varnish.log") as process:
         yield port, process.pid
 

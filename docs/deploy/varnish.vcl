@@ -39,10 +39,18 @@ sub vcl_hash {
     return (lookup);
 }
 
+sub vcl_backend_fetch {
+    # Equal requests of all viewers are equal at the origin, too: it remembers how it has read them.
+    unset bereq.http.X-Varnish;
+    unset bereq.http.X-Forwarded-For;
+}
+
 sub vcl_backend_response {
     # Nothing stale: an old playlist sends a player back in time.
     set beresp.grace = 0s;
     set beresp.keep = 0s;
+    # Whole objects only: who waits is answered with one write, not with one for each piece that comes in.
+    set beresp.do_stream = false;
     if (beresp.status == 503 || beresp.status == 502) {
         # So that a herd doesn't turn to the origin while it is late.
         set beresp.ttl = 1s;

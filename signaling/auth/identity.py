@@ -66,6 +66,10 @@ class Identity:
                 return Visitor(await self.account_of(token), found.stream_id, found.expires_at)
         return Visitor(await self.account_of(token))
 
+    def opens(self, token: str) -> str | None:
+        """The stream that a playback token opens."""
+        return self._playback_tokens.stream_of(token, self._clock.now())
+
     async def watched(self, stream_id: str, visitor: Visitor) -> StreamRecord:
         """The stream, if the visitor may watch it. Raises Problem."""
         stream = await self._streams.get(stream_id)

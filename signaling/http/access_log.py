@@ -8,7 +8,7 @@ import re
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
 
-__all__ = ["AccessLogger", "masked"]
+__all__ = ["AccessLogger", "log_access", "masked"]
 
 # Who knows one of these segments may publish, watch, come on stage, or end a session.
 SECRET_SEGMENT = re.compile(
@@ -28,11 +28,8 @@ class AccessLogger(AbstractAccessLogger):
         return self.logger.isEnabledFor(logging.INFO)
 
     def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
-        self.logger.info(
-            "%s %s %d %d B %.0f ms",
-            request.method,
-            masked(request.path),
-            response.status,
-            response.body_length,
-            time * 1000,
-        )
+        log_access(self.logger, request.method, request.path, response.status, response.body_length, time)
+
+
+def log_access(log: logging.Logger, method: str, path: str, status: int, size: int, seconds: float) -> None:
+    log.info("%s %s %d %d B %.0f ms", method, masked(path), status, size, seconds * 1000)

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from aiohttp import web
-from aiohttp.web_protocol import RequestHandler
+import logging
+import socket
+import ssl
+from contextlib import AbstractAsyncContextManager
 
+from aiohttp import web
+
+from hls_bridge import serving
+from hls_bridge.connection import ApplicationConnection
+from hls_bridge.hot_path import HotPath
+from hls_bridge.origin import Origin
+from signaling.http.access_log import log_access
+from signaling.http.cors import EXPOSED
 from signaling.http.errors import problem_response
+from signaling.http.headers import SecurityHeaders
+from signaling.metrics import Metrics
 from signaling.problems import problem
 
-__all__ = ["Runner"]
+__all__ = ["Runner", "with_hot_path"]
 
 
-class _Connection(RequestHandler):
+class _Connection(ApplicationConnection):
     """aiohttp's own answer is text, and says which parser of which version could not read what."""
 
     def handle_error(
@@ -32,14 +44,30 @@ class _Connection(RequestHandler):
         return response
 
 
-class _Server(web.Server):
-    def __call__(self) -> RequestHandler:
-        return _Connection(self, loop=self._loop, **self._kwargs)
+class Runner(serving.Runner):
+    connection = _Connection
 
 
-class Runner(web.AppRunner):
-    async def _make_server(self) -> web.Server:
-        server = await super()._make_server()
-        # The one way to give aiohttp 3 another connection class: Application makes the server itself.
-        server.__class__ = _Server
-        return server
+def with_hot_path(
+    runner: Runner,
+    origin: Origin,
+    listener: socket.socket,
+    *,
+    tls: ssl.SSLContext | None,
+    headers: SecurityHeaders,
+    metrics: Metrics,
+    access_log: logging.Logger | None,
+) -> AbstractAsyncContextManager[None]:
+    """Serves the application, and what HLS players ask for all the time without it; to a client, and in
+    metrics and logs, the two are one."""
+
+    def count(status: int, number: int) -> None:
+        metrics.requests.labels("GET", "/hls/{rest}", status).inc(number)
+
+    def log(path: str, status: int, size: int, seconds: float) -> None:
+        assert access_log is not None
+        log_access(access_log, "GET", path, status, size, seconds)
+
+    hot = HotPath(origin, {**headers.media, "Access-Control-Expose-Headers": EXPOSED})
+    logged = access_log is not None and access_log.isEnabledFor(logging.INFO)
+    return serving.serve_http(runner, hot, listener, tls=tls, count=count, log=log if logged else None)

@@ -7,6 +7,8 @@ from aiohttp import web
 __all__ = ["SecurityHeaders"]
 
 PERMISSIONS = "camera=(self), microphone=(self), display-capture=(self), autoplay=(self), fullscreen=(self)"
+NOTHING = "default-src 'none'; frame-ancestors 'none'"
+HSTS = "max-age=31536000"
 
 
 class SecurityHeaders:
@@ -23,17 +25,29 @@ class SecurityHeaders:
         )
         self._secure = secure
 
+    @property
+    def media(self) -> dict[str, str]:
+        """What playlists and media get, which are no pages and not under ``/api``."""
+        headers = {
+            "Server": "spillway",
+            "X-Content-Type-Options": "nosniff",
+            "Content-Security-Policy": NOTHING,
+        }
+        if self._secure:
+            headers["Strict-Transport-Security"] = HSTS
+        return headers
+
     async def on_prepare(self, request: web.Request, response: web.StreamResponse) -> None:
         headers = response.headers
         headers["Server"] = "spillway"
         headers["X-Content-Type-Options"] = "nosniff"
         if self._secure:
-            headers["Strict-Transport-Security"] = "max-age=31536000"
+            headers["Strict-Transport-Security"] = HSTS
         if response.content_type == "text/html":
             headers["Content-Security-Policy"] = self._page
             headers["Permissions-Policy"] = PERMISSIONS
             headers["Referrer-Policy"] = "strict-origin"
         else:
-            headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+            headers.setdefault("Content-Security-Policy", NOTHING)
             if request.path.startswith("/api/"):
                 headers.setdefault("Cache-Control", "no-store")

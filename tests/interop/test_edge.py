@@ -11,15 +11,12 @@ import pytest
 
 from hls_bridge.origin import Origin
 from tests.edge import nginx, varnish
-from tests.interop.test_origin import Site, V, fill, part
+from tests.interop.test_origin import Site, V, admitted, authorize, fill, part
 
 
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
-    async def authorize(stream_id: str, token: str | None) -> bool:
-        return stream_id != "secret" or token == "good"
-
-    site = Site(Origin(authorize=authorize, edge_key="hush"))
+    site = Site(Origin(authorize=authorize, admitted=admitted, edge_key="hush"))
     await site.start()
     yield site
     await site.close()

@@ -178,6 +178,8 @@ async def test_a_stream_plays_over_hls_and_is_there_afterwards(tmp_path: Path) -
             assert status == 200
             assert f"/{newest}.0.m4s" in text, "the reload waited for the part"
 
+            await both_ways(client, f"{top.rsplit('/', 1)[0]}/{parts[-1]}")
+
             status, playback = await client.call("GET", f"{client.path}/playback")
             assert (playback["mode"], playback["reason"]) == ("webrtc", "seat")
             assert playback["manifest_url"] == client.stream["manifest_url"]
@@ -201,6 +203,26 @@ async def test_a_stream_plays_over_hls_and_is_there_afterwards(tmp_path: Path) -
             assert pictures == 60
         await ended(client)
         await replays(client)
+
+
+async def both_ways(client: Client, path: str) -> None:
+    """Players' requests pass the application by; neither they nor the metrics show it."""
+    found = []
+    for more in ({}, {"Authorization": "Bearer none"}):
+        async with client.session.get(client.node.url + path, headers=more) as answer:
+            headers = {name: value for name, value in answer.headers.items() if name != "Date"}
+            found.append((answer.status, await answer.read(), headers))
+    assert found[0] == found[1]
+    assert found[0][0] == 200
+    counted = re.compile(
+        r'spillway_http_requests_total\{method="GET",route="/hls/\{rest\}",status="200"\} (\S+)'
+    )
+
+    async def check() -> bool:
+        count = counted.search((await client.call("GET", "/metrics"))[1])
+        return count is not None and float(count[1]) >= 2
+
+    await eventually(check)
 
 
 async def ended(client: Client) -> None:

@@ -4,8 +4,10 @@ import asyncio
 import gzip
 import io
 import json
+import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from aiohttp import web
 
 from hls_bridge.archive_routes import archive_routes
 from hls_bridge.bridge import BridgeConfig, main
+from hls_bridge.hot_path import HotPath
 from hls_bridge.link import DirectSink, LinkServer
 from hls_bridge.origin import Origin
 from hls_bridge.part import EpochStart, Part, PartGroup, TrackSpec
@@ -24,6 +27,7 @@ from hls_bridge.recorder import Recorder
 from hls_bridge.routes import routes
 from hls_bridge.segment_index import LogIndex
 from hls_bridge.segment_store import DirectoryStore
+from hls_bridge.serving import Runner, serve_http
 from tests.generated import H264, OPUS, Feed, GeneratedParticipant
 
 V = TrackSpec("720p30", "video", "avc1.64001F", 2_750_000, b"init-v", 1280, 720, 30)
@@ -37,20 +41,22 @@ class Site:
         self.origin = origin
         self._more_routes = more_routes or []
         self.url = ""
+        self._stack = AsyncExitStack()
         self.http = aiohttp.ClientSession(auto_decompress=False, headers={"Accept-Encoding": "identity"})
 
     async def start(self) -> None:
         app = web.Application()
         app.add_routes([*routes(self.origin), *self._more_routes])
-        self._runner = web.AppRunner(app)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        runner = Runner(app)
+        await runner.setup()
+        self._stack.push_async_callback(runner.cleanup)
+        listener = socket.create_server(("127.0.0.1", 0))
+        await self._stack.enter_async_context(serve_http(runner, HotPath(self.origin), listener))
+        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
 
     async def close(self) -> None:
         await self.http.close()
-        await self._runner.cleanup()
+        await self._stack.aclose()
 
     async def get(self, path: str, **headers: str) -> tuple[int, bytes, aiohttp.typedefs.LooseHeaders]:
         async with self.http.get(self.url + path, headers=headers) as answer:
@@ -63,12 +69,18 @@ def part(track: TrackSpec, segment: int, index: int, *, last: int = 5) -> PartGr
     return PartGroup((Part(track.name, segment, index, start, 333_333, index == 0, index == last, data),))
 
 
-@pytest.fixture
-async def site() -> AsyncIterator[Site]:
-    async def authorize(stream_id: str, token: str | None) -> bool:
-        return stream_id != "secret" or token == "good"
+def admitted(stream_id: str, token: str | None) -> bool:
+    return stream_id != "secret" or token == "good"
 
-    site = Site(Origin(authorize=authorize, edge_key="key", block_s=0.5))
+
+async def authorize(stream_id: str, token: str | None) -> bool:
+    return admitted(stream_id, token)
+
+
+@pytest.fixture(params=[admitted, None], ids=["hot", "routes"])
+async def site(request: pytest.FixtureRequest) -> AsyncIterator[Site]:
+    """With the hot path, and with routes alone: to a client they are the same."""
+    site = Site(Origin(authorize=authorize, admitted=request.param, edge_key="key"))
     await site.start()
     yield site
     await site.close()
@@ -128,9 +140,12 @@ async def test_blocking_reloads(site: Site) -> None:
     ]
     whole_segment = asyncio.create_task(site.get(f"{base}/720p30.m3u8?_HLS_msn=3"))
     hinted = asyncio.create_task(site.get(f"{base}/720p30/3.2.m4s"))
-    await asyncio.sleep(0.1)
     broadcast = site.origin.broadcast("s")
     assert broadcast is not None
+    async with asyncio.timeout(20):
+        while (len(broadcast.playlists), len(broadcast.parts)) != (2, 1):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)
     assert (len(broadcast.playlists), len(broadcast.parts)) == (2, 1)
     site.origin.handle_event("s", part(V, 3, 2))
     answers = await asyncio.gather(*reloads)
@@ -167,10 +182,19 @@ async def test_what_is_refused(site: Site) -> None:
     ):
         assert (await site.get(f"{base}/{path}"))[0] == 404, path
     assert (await site.get("/hls/s/other/720p30.m3u8"))[0] == 404
-    status, _body, headers = await site.get(f"{base}/720p30.m3u8?_HLS_msn=3&_HLS_part=2")
+
+
+@pytest.mark.parametrize("admitted", [admitted, None], ids=["hot", "routes"])
+async def test_what_is_overdue(admitted: Callable[[str, str | None], bool] | None) -> None:
+    site = Site(Origin(authorize=authorize, admitted=admitted, block_s=0.2))
+    await site.start()
+    base = fill(site)
+    status, body, headers = await site.get(f"{base}/720p30.m3u8?_HLS_msn=3&_HLS_part=2")
     assert (status, headers["Retry-After"], headers["Cache-Control"]) == (503, "2", "no-store")
     assert headers["Content-Type"] == "application/problem+json"
+    assert b"/problems/overdue" in body
     assert (await site.get(f"{base}/720p30/3.2.m4s"))[0] == 503
+    await site.close()
 
 
 async def test_a_part_that_does_not_come_after_all(site: Site) -> None:

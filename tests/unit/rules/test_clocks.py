@@ -13,7 +13,10 @@ from tests.unit.rules.tree import PACKAGES, ROOT, modules, sources
 # Driver -> why it owns a clock. A folder ends in a slash.
 DRIVERS = {
     "hls_bridge/bench_origin.py": "a benchmark: it measures elapsed time",
+    "hls_bridge/bench_origin_load.py": "a benchmark: it measures elapsed time",
+    "hls_bridge/bench_origin_server.py": "a benchmark: it publishes in real time",
     "hls_bridge/bridge.py": "drives the pure pipeline of a bridge worker",
+    "hls_bridge/connection.py": "drives HTTP connections; the access log says how long a request took",
     "hls_bridge/origin.py": "drives the playlists: HTTP waits and deadlines are real time",
     "hls_bridge/recorder.py": "measures how long the store takes to read",
     "mixer/bench_gpu.py": "a benchmark: it measures elapsed time",
