@@ -1,0 +1,10 @@
+// Notes the RTP time of every picture that the page's <video> shows, from now on, in `window.shown`.
+() => {
+  const video = document.querySelector("video");
+  window.shown = [];
+  const note = (_, { rtpTimestamp }) => {
+    if (rtpTimestamp !== undefined) window.shown.push(rtpTimestamp);
+    video.requestVideoFrameCallback(note);
+  };
+  video.requestVideoFrameCallback(note);
+}
