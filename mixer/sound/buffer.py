@@ -48,14 +48,18 @@ class SoundBuffer:
         """RTP time after the last sample that exists."""
         return self._start + len(self._pcm)
 
-    def push(self, rtp_time: int, packet: bytes) -> None:
-        """Take the packet whose first sample has the 64-bit ``rtp_time``; order does not matter."""
+    def push(self, rtp_time: int, packet: bytes) -> bool:
+        """Take the packet whose first sample has the 64-bit ``rtp_time``; order does not matter.
+
+        False if its place has been read already.
+        """
         if len(self._pcm) and rtp_time < self.decoded_until:
             self.counters.late += 1
-            return
+            return False
         if len(self._packets) >= MAX_PACKETS:
             del self._packets[min(self._packets)]
         self._packets[rtp_time] = packet
+        return True
 
     def window(self, first: int, last: int) -> tuple[Samples, int]:
         """Samples of the RTP times ``first`` to ``last`` (exclusive), and perhaps some more.

@@ -139,7 +139,7 @@ async def until_readable(page: Page, wanted: list[Region]) -> None:
 
 
 async def first_picture(page: Page, since_ms: float, what: str) -> float:
-    """Unix time in ms of the first picture since then for which ``what`` (a condition on ``latency``) holds."""
+    """Unix time in ms of the first picture since then whose ``latency`` fits the condition ``what``."""
     script = f"(since) => pictures.find(({{ at, latency }}) => at >= since && {what})?.at"
     found = await page.wait_for_function(script, arg=since_ms, polling=50, timeout=5000)
     at_ms: float = await found.json_value()
