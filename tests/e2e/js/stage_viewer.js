@@ -3,7 +3,8 @@
 
 /** Where the flash stands in the demo's picture, in fractions of it (signaling/demo/picture.py). */
 const [FLASH_X, FLASH_Y] = [0.93, 0.342];
-const BEEP = 0.08;
+/** Levelled by the mixer, the beep peaks at about 0.8 and the chord under it at 0.2. */
+const BEEP = 0.35;
 /** Longer than a beep, shorter than the second between two. */
 const QUIET_MS = 400;
 

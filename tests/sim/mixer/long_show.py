@@ -1,9 +1,10 @@
-"""``python -m tests.sim.mixer.long_show [--hours 2] [--seed 1]``
+"""``python -m tests.sim.mixer.long_show [--hours 2] [--guests 2] [--seed 1]``
 
 A show in simulated time, with the mixer's own stage, sound mix and decoders: two hosts who stay, their clocks
 200 ppm fast and slow, and guests who join and leave every few seconds. Everybody flashes and clicks once a
 second. Prints as one JSON object how far click and flash are apart at the mixer's output, and what memory
-does. Two hours take minutes; ``test_long_show.py`` simulates a few minutes of the same.
+does. Two hours take ten minutes; SIGTERM ends the show earlier. ``test_long_show.py`` simulates less of
+the same.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ import heapq
 import json
 import math
 import random
+import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path as File
@@ -38,7 +40,7 @@ from sfu.packetize import H264Packetizer
 from tests.sim.mixer.participant import Path
 from tests.unit.mixer.signals import opus_packets, sine
 
-__all__ = ["Result", "simulate"]
+__all__ = ["GUESTS", "STAYING", "Result", "simulate"]
 
 NTP_S = 3_900_000_000
 BEGIN_US = 5_000_000
@@ -49,7 +51,7 @@ STAYING = (
     Path(jitter_ms=8, delay_ms=20, drift_ppm=200),
     Path(jitter_ms=15, delay_ms=60, drift_ppm=-200, loss=0.01),
 )
-GUESTS = 3
+GUESTS = 2
 JOIN_OR_LEAVE_S = (2.0, 6.0)
 VIDEO_REPORT_S, SOUND_REPORT_S = 1.0, 5.0
 """How often Chromium sends sender reports."""
@@ -151,6 +153,8 @@ class SimulatedHost:
 
 @dataclass(frozen=True, slots=True)
 class Result:
+    seconds: float
+    """Simulated."""
     hosts: int
     offsets_ms: list[float]
     """Click after flash at the output, of hosts longer than SETTLED_S on stage."""
@@ -242,9 +246,13 @@ class LongShow:
 
 
 def simulate(
-    seconds: float, seed: int = 1, staying: tuple[Path, ...] = STAYING, most_guests: int = GUESTS
+    seconds: float,
+    seed: int = 1,
+    staying: tuple[Path, ...] = STAYING,
+    most_guests: int = GUESTS,
+    over: Callable[[float], bool] = lambda seconds: False,
 ) -> Result:
-    """Run the show."""
+    """Run the show; every simulated minute ``over`` is asked whether to end it."""
     show, rng = LongShow(seed), random.Random(seed)
     everybody = [show.join(path, BEGIN_US) for path in staying]
     guests: list[SimulatedHost] = []
@@ -274,6 +282,8 @@ def simulate(
         if tick % int(MEMORY_EVERY_S * 100) == 0:
             gc.collect()
             memory.append(resident_mb())
+            if over(tick / 100):
+                break
     late: list[float] = []
     early: list[float] = []
     for host in everybody:
@@ -284,7 +294,7 @@ def simulate(
     steady = [[offset for _, offset in offsets_ms(each)] for each in measured]
     gc.collect()
     alive = sum(isinstance(each, SoundInput | VideoInput) for each in gc.get_objects())
-    return Result(len(everybody), late, early, steady, silent, measured, memory, alive)
+    return Result((tick + 1) / 100, len(everybody), late, early, steady, silent, measured, memory, alive)
 
 
 def offsets_ms(measured: Measured) -> list[tuple[int, float]]:
@@ -323,9 +333,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="A long show in simulated time.")
     parser.add_argument("--hours", type=float, default=2.0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--guests", type=int, default=GUESTS, help="at most so many beside those who stay")
     options = parser.parse_args()
-    result = simulate(options.hours * 3600, options.seed)
+    stopped: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: stopped.append(number))
+
+    def over(seconds: float) -> bool:
+        if seconds % 600 == 0:
+            print(f"{seconds / 60:.0f} minutes, {resident_mb():.1f} MB", file=sys.stderr, flush=True)
+        return bool(stopped)
+
+    result = simulate(options.hours * 3600, options.seed, most_guests=options.guests, over=over)
     figures = {
+        "simulated_s": result.seconds,
         "hosts": result.hosts,
         "flashes": len(result.offsets_ms) + len(result.first_offsets_ms),
         "click_after_flash_ms": _spread(result.offsets_ms),
