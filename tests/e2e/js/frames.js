@@ -3,7 +3,8 @@
   const video = document.querySelector("video");
   window.shown = [];
   const note = (_, { rtpTimestamp }) => {
-    if (rtpTimestamp !== undefined) window.shown.push(rtpTimestamp);
+    // A picture may be presented twice.
+    if (rtpTimestamp !== undefined && rtpTimestamp !== window.shown.at(-1)) window.shown.push(rtpTimestamp);
     video.requestVideoFrameCallback(note);
   };
   video.requestVideoFrameCallback(note);
