@@ -125,9 +125,20 @@ class LatenessEstimate:
         self._weights[bucket] += 1 - forget
         # A quantile of 500 packets hardly moves within 8.
         if self._seen < 50 or self._seen % 8 == 0:
-            total = np.cumsum(self._weights)
-            found = int(np.searchsorted(total, self._quantile * total[-1]))
-            self._us = float((min(found, self.BUCKETS - 1) + 1) * self.BUCKET_US)
+            self._us = self._quantile_us()
+
+    def shift(self, by_us: float) -> None:
+        """All that was observed was later by ``by_us`` than was thought."""
+        buckets = round(by_us / self.BUCKET_US)
+        weights = np.zeros(self.BUCKETS)
+        np.add.at(weights, np.clip(np.arange(self.BUCKETS) + buckets, 0, self.BUCKETS - 1), self._weights)
+        self._weights = weights
+        self._us = self._quantile_us() if self._seen else 0.0
+
+    def _quantile_us(self) -> float:
+        total = np.cumsum(self._weights)
+        found = int(np.searchsorted(total, self._quantile * total[-1]))
+        return float((min(found, self.BUCKETS - 1) + 1) * self.BUCKET_US)
 
     @property
     def us(self) -> float:

@@ -90,7 +90,16 @@ class TrackClock:
                 step = wall - self._wall_us(rtp_time)
                 if abs(step) > CLOCK_STEP_US:
                     self._host.shift_wall(step)
+            before_us = self._local_us(self._last_rtp)
             self._anchor = (rtp_time, wall)
+            # The host's other track may be ahead of this one: what was late so far is so by another measure.
+            self._lateness.shift(before_us - self._local_us(self._last_rtp))
+
+    def starve(self) -> None:
+        """All of this track comes too late to be heard: a gentle rise of the delay would be seconds of
+        silence, so what is needed is taken at once."""
+        with self._host.lock:
+            self._host.starved = True
 
     def local_us(self, rtp_time: int) -> float:
         """When ``rtp_time`` would be presented with no delay at all."""
@@ -134,6 +143,7 @@ class HostSync:
         self._tracks: list[TrackClock] = []
         self._delay_us: float | None = None
         self._at_us = 0
+        self.starved = False
 
     def add_sound(self, clock_rate: int = 48_000) -> TrackClock:
         return self._add(TrackClock(self, clock_rate, SOUND_LEAD_US, LatenessEstimate()))
@@ -156,7 +166,8 @@ class HostSync:
         with self.lock:
             target = min(max((track.needed_us for track in self._tracks), default=0.0), MAX_DELAY_US)
             change = target - (self._delay_us or 0.0)
-            if self._delay_us is None or not -JUMP_DOWN_US <= change <= JUMP_UP_US:
+            starved, self.starved = self.starved and change > 0, False
+            if self._delay_us is None or starved or not -JUMP_DOWN_US <= change <= JUMP_UP_US:
                 if any(track.needed_us for track in self._tracks):
                     self._delay_us, self._at_us = target, now_us
                 return self._delay_us or 0.0

@@ -81,6 +81,14 @@ PROBE_S = 2.0
 
 UNSUPPORTED = ("cassandra_hosts", "dynamodb_url")
 
+PROGRAM_BITRATES = {
+    360: (800_000, 1_100_000),
+    540: (1_500_000, 2_100_000),
+    720: (2_500_000, 3_500_000),
+    1080: (4_500_000, 6_000_000),
+}
+"""Target and ceiling of the mixed program by its height, in bits per second."""
+
 
 class Node:
     """A running node, as ``open_node`` yields it."""
@@ -181,7 +189,7 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
             sfu = await stack.enter_async_context(_engine(settings, clock))
             stages = Stages(sfu, node.invites, clock)
             if settings.runs("mixer"):
-                Mixers(sfu, _mixer_arguments(), node.mixer_noticed)
+                Mixers(sfu, _mixer_arguments(settings.program_height), node.mixer_noticed)
             webrtc = WebRtc(
                 sfu,
                 live=node.live,
@@ -311,11 +319,16 @@ def _api(node: Node, views: Views, listeners: Listeners) -> tuple[list[Mount], l
     return [*mounts, Mount(node.pages.routes())], [accounts, streams]
 
 
-def _mixer_arguments() -> dict[str, object]:
+def _mixer_arguments(height: int | None) -> dict[str, object]:
     """1080p takes three quarters of a core for two hosts; a small machine has to do with 720p."""
-    if (os.cpu_count() or 1) >= 4:
-        return {"width": 1920, "height": 1080}
-    return {"width": 1280, "height": 720, "bitrate_bps": 2_500_000, "max_bitrate_bps": 3_500_000}
+    height = height or (1080 if (os.cpu_count() or 1) >= 4 else 720)
+    bitrate_bps, max_bitrate_bps = PROGRAM_BITRATES[height]
+    return {
+        "width": height * 16 // 9,
+        "height": height,
+        "bitrate_bps": bitrate_bps,
+        "max_bitrate_bps": max_bitrate_bps,
+    }
 
 
 async def _database(settings: Settings) -> AsyncEngine:

@@ -90,6 +90,11 @@ class Settings(BaseSettings):
         20_000, ge=1, description="open Socket.IO connections of the node; the default is two such audiences"
     )
     hosts_per_stage: int = Field(16, ge=1, le=64, description="hosts on one stage at a time")
+    program_height: Literal[360, 540, 720, 1080] | None = Field(
+        None,
+        description="lines of the picture that several hosts are mixed into: `360`, `540`, `720` or `1080`; "
+        "default: 1080 with four cores or more, else 720",
+    )
     popular_viewers: int = Field(
         10, ge=0, description="HLS viewers from which on all rungs of the ladder run"
     )
@@ -150,6 +155,12 @@ class Settings(BaseSettings):
         if isinstance(value, list):
             return [{"urls": [each]} if isinstance(each, str) else each for each in value]
         return value
+
+    @field_validator("program_height", mode="before")
+    @classmethod
+    def _lines(cls, value: Any) -> Any:
+        """Flags and environment hold text."""
+        return int(value) if isinstance(value, str) and value.isdecimal() else value
 
     @field_validator("host")
     @classmethod

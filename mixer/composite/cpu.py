@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
+from weakref import WeakKeyDictionary
 
 import av
 import numpy as np
@@ -13,7 +14,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 
 from mixer.composite.picture import Picture, Plane, blank, frame_of, picture_of, plane_rows
 from mixer.composite.reference import coverage
-from mixer.composite.scene import Box, Fill, Paint, Scene, Stamp
+from mixer.composite.scene import Bitmap, Box, Fill, Paint, Scene, Stamp
 
 __all__ = ["CpuCompositor"]
 
@@ -23,11 +24,27 @@ AREA = Interpolation.AREA | Interpolation.ACCURATE_RND
 
 
 @lru_cache(maxsize=256)
-def _corner(radius: float, pixel: int) -> Weights:
-    """Coverage, 0..256, of the top left corner of a large rounded rectangle; square, just large enough."""
+def _corners(radius: float, pixel: int, limit: int) -> Weights:
+    """Coverage, 0..256, of a rounded rectangle's corners: top left, top right, bottom left, bottom right.
+
+    (4, n, n), just large enough, at most ``limit``.
+    """
     size = int(np.ceil(radius / pixel)) * pixel
     mask = coverage(4 * size + 4, 4 * size + 4, radius, pixel)[: size // pixel, : size // pixel]
-    return np.rint(mask * 256).astype(np.uint16)
+    corner = np.rint(mask[:limit, :limit] * 256).astype(np.uint16)
+    return np.stack((corner, corner[:, ::-1], corner[::-1], corner[::-1, ::-1]))
+
+
+class _Ink(NamedTuple):
+    """A plane to blend over others again and again: ``below`` becomes ``(below * keep + add) / 256``."""
+
+    keep: Weights
+    add: Weights
+
+
+def _ink(above: Plane, alpha: Plane, opacity: float) -> _Ink:
+    weight = np.rint(alpha * (opacity * 256 / 255)).astype(np.uint16)
+    return _Ink(np.uint16(256) - weight, above * weight + np.uint16(128))
 
 
 def _blend(below: Plane, above: Plane | int, weight: Weights | int) -> None:
@@ -48,30 +65,25 @@ def _place(below: Plane, above: Plane | int, radius: float, pixel: int, opacity:
     if part >= 256 and radius <= 0:
         below[:] = above
         return
-    corner = _corner(radius, pixel) if radius > 0 else np.zeros((0, 0), np.uint16)
-    size = min(len(corner), width, height)
-    solid = isinstance(above, int)
-    if part < 256:
-        mask = np.full((height, width), part, np.uint16)
-        if size:
-            scaled = ((corner[:size, :size].astype(np.uint32) * part + 128) >> 8).astype(np.uint16)
-            mask[:size, :size] = scaled
-            mask[:size, width - size :] = scaled[:, ::-1]
-            mask[height - size :, :size] = scaled[::-1]
-            mask[height - size :, width - size :] = scaled[::-1, ::-1]
-        _blend(below, above, mask)
-        return
-    # Opaque: only the corners need arithmetic, the rest is copied.
+    corners = _corners(radius, pixel, min(width, height))
+    size = corners.shape[1]
     top, bottom = slice(0, size), slice(height - size, height)
     left, right = slice(0, size), slice(width - size, width)
-    middle = slice(size, width - size)
-    corner = corner[:size, :size]
-    quarters = ((top, left, corner), (top, right, corner[:, ::-1]),
-                (bottom, left, corner[::-1]), (bottom, right, corner[::-1, ::-1]))  # fmt: skip
-    for rows, columns, mask in quarters:
-        _blend(below[rows, columns], above if solid else above[rows, columns], mask)  # type: ignore[index]
-    for rows, columns in ((top, middle), (bottom, middle), (slice(size, height - size), slice(0, width))):
-        below[rows, columns] = above if solid else above[rows, columns]  # type: ignore[index]
+    places = ((top, left), (top, right), (bottom, left), (bottom, right))
+    if part < 256:
+        mask = np.full((height, width), part, np.uint16)
+        for where, corner in zip(places, corners, strict=True):
+            mask[where] = (corner.astype(np.uint32) * part + 128) >> 8
+        _blend(below, above, mask)
+        return
+    # Opaque: only the corners need arithmetic, all four at once; the rest is copied.
+    blended = np.stack([below[where] for where in places])
+    below[:] = above
+    _blend(
+        blended, above if isinstance(above, int) else np.stack([above[where] for where in places]), corners
+    )
+    for where, corner in zip(places, blended, strict=True):
+        below[where] = corner
 
 
 class CpuCompositor:
@@ -84,6 +96,7 @@ class CpuCompositor:
         self._scalers: dict[tuple[int, int, int, int, int], VideoReformatter] = {}
         self._scaled: dict[tuple[int, Box, int, int], tuple[Picture, Picture]] = {}
         self._kept: dict[tuple[int, Box, int, int], tuple[Picture, Picture]] = {}
+        self._inks: WeakKeyDictionary[Bitmap, list[_Ink]] = WeakKeyDictionary()
         self._halver = VideoReformatter()
 
     def compose(self, scenes: Sequence[Scene]) -> list[Picture]:
@@ -122,13 +135,27 @@ class CpuCompositor:
                     picture = self._fit(op)
                     for index, plane in enumerate((picture.y, picture.u, picture.v)):
                         _place(below[index], plane, radius, 2 if index else 1, op.opacity)
-                case Stamp(bitmap=bitmap):
-                    picture = bitmap.picture
-                    for index, plane in enumerate((picture.y, picture.u, picture.v)):
-                        alpha = bitmap.alpha_chroma if index else bitmap.alpha
-                        weight = np.rint(alpha * (op.opacity * 256 / 255)).astype(np.uint16)
-                        _blend(below[index], plane, weight)
+                case Stamp():
+                    for plane, ink in zip(below, self._inks_of(op), strict=True):
+                        mixed = plane * ink.keep
+                        mixed += ink.add
+                        mixed >>= np.uint16(8)
+                        plane[:] = mixed
         return canvas
+
+    def _inks_of(self, op: Stamp) -> list[_Ink]:
+        found = self._inks.get(op.bitmap) if op.opacity == 1 else None
+        if found is None:
+            bitmap, picture = op.bitmap, op.bitmap.picture
+            planes = (
+                (picture.y, bitmap.alpha),
+                (picture.u, bitmap.alpha_chroma),
+                (picture.v, bitmap.alpha_chroma),
+            )
+            found = [_ink(above, alpha, op.opacity) for above, alpha in planes]
+            if op.opacity == 1:
+                self._inks[bitmap] = found
+        return found
 
     def _fit(self, op: Paint) -> Picture:
         """The crop of ``op.picture`` at the size of its box."""

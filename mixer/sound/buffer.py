@@ -13,7 +13,9 @@ __all__ = ["SoundBuffer", "SoundCounters"]
 
 FRAME = RATE // 50
 # Opus fades its concealment out over about 100 ms; longer gaps are silence (loss of path, or DTX).
-CONCEALED_FRAMES = 5
+CONCEALED = 5 * FRAME
+# libopus conceals in multiples of 2.5 ms; the same is long enough to bend a seam into none.
+PIECE = RATE // 400
 # 5 ms: long enough that no edge clicks, short enough to keep the first consonant.
 FADE = RATE // 200
 # Two seconds of 20 ms packets, five times the largest delay.
@@ -22,7 +24,7 @@ MAX_PACKETS = 100
 
 @dataclass(slots=True)
 class SoundCounters:
-    """Since the start, in packets or frames of 20 ms."""
+    """Since the start, in packets; of ``concealed`` in pieces of at most 20 ms."""
 
     decoded: int = 0
     recovered: int = 0
@@ -42,20 +44,27 @@ class SoundBuffer:
         self._start = 0
         self._missing = 0
         self._silent = True
+        self._edge = np.zeros(2, np.float32)
 
     @property
     def decoded_until(self) -> int:
         """RTP time after the last sample that exists."""
         return self._start + len(self._pcm)
 
-    def push(self, rtp_time: int, packet: bytes) -> None:
-        """Take the packet whose first sample has the 64-bit ``rtp_time``; order does not matter."""
-        if len(self._pcm) and rtp_time < self.decoded_until:
+    def push(self, rtp_time: int, packet: bytes) -> bool:
+        """Take the packet whose first sample has the 64-bit ``rtp_time``; order does not matter.
+
+        False if its beginning has been read already; of the rest nothing is lost.
+        """
+        in_time = not len(self._pcm) or rtp_time >= self.decoded_until
+        if not in_time:
             self.counters.late += 1
-            return
+            if rtp_time + _duration(packet) <= self.decoded_until:
+                return False
         if len(self._packets) >= MAX_PACKETS:
             del self._packets[min(self._packets)]
         self._packets[rtp_time] = packet
+        return in_time
 
     def window(self, first: int, last: int) -> tuple[Samples, int]:
         """Samples of the RTP times ``first`` to ``last`` (exclusive), and perhaps some more.
@@ -64,59 +73,65 @@ class SoundBuffer:
         """
         if not self._start <= first <= self.decoded_until + RATE or not len(self._pcm):
             self._start, self._pcm = first, np.zeros((0, 2), np.float32)
-            self._missing, self._silent = CONCEALED_FRAMES, True
+            self._missing, self._silent = CONCEALED, True
             self._packets = {time: data for time, data in self._packets.items() if time > first - FRAME}
-            self._enter(first)
         chunks = [self._pcm[first - self._start :]] if first > self._start else [self._pcm]
         self._start = max(self._start, first)
         at = self._start + len(chunks[0])
         while at < last:
-            chunk = self._next(at)
+            chunk = self._next(at, last)
+            self._edge = chunk[-1]
             chunks.append(chunk)
             at += len(chunk)
         self._pcm = np.concatenate(chunks) if len(chunks) > 1 else chunks[0]
         return self._pcm, self._start
 
-    def _enter(self, first: int) -> None:
-        """Begin inside the packet that covers ``first``, if there is one."""
-        for time in sorted(self._packets):
-            if time <= first:
-                pcm = self._decode(self._packets.pop(time))
-                if pcm is not None and len(pcm) > first - time:
-                    self._pcm = self._faded_in(pcm[first - time :])
-
-    def _next(self, at: int) -> Samples:
-        """Some samples from ``at`` on: decoded, recovered, concealed or silent."""
-        packet = self._packets.pop(at, None)
-        if packet is not None:
+    def _next(self, at: int, last: int) -> Samples:
+        """Some samples from ``at`` on: decoded, recovered, or no more than is asked for concealed or silent,
+        so that a packet that is late by less than its length is still heard."""
+        while (time := max((time for time in self._packets if time <= at), default=None)) is not None:
+            packet = self._packets.pop(time)
+            if time < at and time + _duration(packet) <= at:
+                continue
             pcm = self._decode(packet)
-            if pcm is not None:
+            if pcm is not None and len(pcm) > at - time:
                 self._missing = 0
-                return self._faded_in(pcm)
-        following = min((time for time in self._packets if time > at), default=None)
-        gap = FRAME if following is None else min(following - at, FRAME)
-        if self._missing >= CONCEALED_FRAMES and (following is None or following - at > FRAME):
+                return self._faded_in(pcm if time == at else self._joined(pcm[at - time :]))
+        following = min(self._packets, default=None)
+        asked = min(-(-(last - at) // PIECE) * PIECE, FRAME)
+        if following is not None and following - at <= FRAME:
+            gap = following - at
+            self._missing += gap
+            pcm = self._recover(self._packets[following])[-gap:]
+            self.counters.recovered += 1
+            return self._faded_in(pcm if gap == FRAME else self._joined(pcm))
+        if self._missing >= CONCEALED:
             # Silence up to one frame before the next packet, which may hold that frame's FEC.
             self._silent = True
-            return np.zeros(
-                (FRAME if following is None else min(following - at - FRAME, FRAME), 2), np.float32
-            )
-        self._missing += 1
-        if following is not None and following - at <= FRAME:
-            pcm = self._decoder_call(self._packets[following], gap)
-            self.counters.recovered += 1
-            return self._faded_in(pcm[:gap])
+            asked = last - at if following is None else min(last - at, following - at - FRAME)
+            return np.zeros((asked, 2), np.float32)
+        self._missing += asked
         self.counters.concealed += 1
-        pcm = self._decoder.conceal(gap)[:gap]
-        if self._missing >= CONCEALED_FRAMES and not self._silent:
+        pcm = self._decoder.conceal(asked)
+        if self._missing >= CONCEALED and not self._silent:
             pcm = pcm * np.linspace(1, 0, len(pcm), dtype=np.float32)[:, None]
         return pcm
 
-    def _decoder_call(self, following: bytes, samples: int) -> Samples:
+    def _recover(self, following: bytes) -> Samples:
+        """The frame before ``following``."""
         try:
-            return self._decoder.recover(following, samples)
+            return self._decoder.recover(following, FRAME)
         except OpusError:
-            return self._decoder.conceal(samples)
+            return self._decoder.conceal(FRAME)
+
+    def _joined(self, pcm: Samples) -> Samples:
+        """``pcm`` bent so that it begins where the last samples ended."""
+        if self._silent:
+            return pcm
+        count = min(len(pcm), PIECE)
+        bent = pcm.copy()
+        bent[:count] += (self._edge - pcm[0]) * np.linspace(1, 0, count, dtype=np.float32)[:, None]
+        return bent
 
     def _decode(self, packet: bytes) -> Samples | None:
         try:
@@ -134,3 +149,11 @@ class SoundBuffer:
             ramp = np.minimum(np.arange(len(pcm), dtype=np.float32) / FADE, 1)
             return pcm * ramp[:, None]
         return pcm
+
+
+def _duration(packet: bytes) -> int:
+    """In samples, 0 for what is no Opus packet."""
+    try:
+        return packet_samples(packet)
+    except OpusError:
+        return 0

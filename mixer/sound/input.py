@@ -21,6 +21,8 @@ __all__ = ["SoundInput", "warm_up"]
 
 # RTP times that leap by more against arrivals are a restart of the source, not jitter.
 RESTART_US = 2_000_000
+# Three packets of 20 ms in a row after their turn: no jitter, but read too early altogether.
+STARVED_PACKETS = 3
 
 _FADE_OUT = np.linspace(1, 0, BLOCK, dtype=np.float32)[:, None]
 
@@ -47,6 +49,8 @@ class SoundInput:
         self._buffer = SoundBuffer()
         self._reading: TrackClock | None = None
         self._playhead = Playhead()
+        self._late_in_a_row = 0
+        self._block: Samples = np.zeros((BLOCK, 2), np.float32)
 
     @property
     def counters(self) -> SoundCounters:
@@ -92,13 +96,17 @@ class SoundInput:
         self._receive()
         if self._reading is None:
             return None
+        if self._late_in_a_row >= STARVED_PACKETS:
+            self._reading.starve()
+            self._playhead, self._late_in_a_row = Playhead(), 0
         wanted = self._reading.rtp_at(now_us - self._sync.delay_us(now_us))
-        left = self._playhead.position
         step = self._playhead.move(wanted, self._reading.skew)
-        block = self._at(step.position, step.ratio)
-        if step.jumped and left is not None:
-            return self._at(left, 1.0) * _FADE_OUT + block * (1 - _FADE_OUT)
-        return block
+        before, self._block = self._block, self._at(step.position, step.ratio)
+        if step.jumped:
+            # What was heard last, backwards, meets its own end without a click; to read on there would decode
+            # ahead of packets that are still to come.
+            return before[::-1] * _FADE_OUT + self._block * (1 - _FADE_OUT)
+        return self._block
 
     def _at(self, position: float, ratio: float) -> Samples:
         first = math.floor(position) - BEFORE
@@ -115,4 +123,6 @@ class SoundInput:
                 self._buffer = SoundBuffer()
                 self._buffer.counters = counters
                 self._reading, self._playhead = track, Playhead()
-            self._buffer.push(rtp_time, packet)
+                self._late_in_a_row = 0
+            in_time = self._buffer.push(rtp_time, packet)
+            self._late_in_a_row = 0 if in_time else self._late_in_a_row + 1

@@ -30,6 +30,8 @@ _PHASES = np.array([
      0.1373291015625, -0.0594482421875, 0.0332031250000, -0.0196533203125, 0.0109863281250, 0.0017089843750],
 ], np.float32)  # fmt: skip
 _TAPS = int(_PHASES.shape[1])
+# No sum of 12 samples below this reaches the ceiling, whatever their signs.
+_HARMLESS = 10 ** ((CEILING_DB - MARGIN_DB) / 20) / max(1.0, float(np.abs(_PHASES).sum(axis=1).max()))
 # A peak between samples shows in the taps' middle, 6 samples after it came in.
 _PEAK_DELAY = _TAPS // 2
 DELAY = LOOKAHEAD + _PEAK_DELAY
@@ -52,12 +54,18 @@ class Limiter:
         self._wanted_db = np.zeros(LOOKAHEAD, np.float64)
         self._held_db = np.zeros(LOOKAHEAD, np.float64)
         self._envelope_db = 0.0
+        self._idle = True
+        """Nothing is being held down, nor was within the look-ahead: what stays low passes as it is."""
 
     def process(self, block: Samples) -> Samples:
         """(n, 2) in, (n, 2) out, DELAY samples late."""
         count = len(block)
         signal = np.concatenate((self._tail, block))
         self._tail = signal[count:]
+        delayed = np.concatenate((self._delay, block))
+        self._delay = delayed[count:]
+        if self._idle and np.abs(signal).max() < _HARMLESS:
+            return delayed[:count]
         peaks = np.maximum(
             true_peaks(signal), np.abs(signal[_TAPS - 1 - _PEAK_DELAY : -_PEAK_DELAY]).max(axis=1)
         )
@@ -76,7 +84,6 @@ class Limiter:
         self._held_db = history[count:]
         total = np.concatenate(([0.0], np.cumsum(history)))
         smooth = (total[LOOKAHEAD + 1 :] - total[: -LOOKAHEAD - 1]) / (LOOKAHEAD + 1)
-        delayed = np.concatenate((self._delay, block))
-        self._delay = delayed[count:]
+        self._idle = not (self._wanted_db.any() or self._held_db.any() or self._envelope_db)
         gain = (10 ** (smooth / 20)).astype(np.float32)
         return delayed[:count] * gain[:, None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from mixer.sound import BLOCK, RATE
@@ -40,8 +41,10 @@ class Playhead:
             self.ratio, start, jumped = 1.0, wanted, True
         else:
             error = wanted - self.position
-            bound = HURRY if abs(error) > HURRY_ERROR else MAX_DRIFT
-            self.ratio = 1 + min(max(error * GAIN - skew, -bound), bound)
+            if abs(error) > HURRY_ERROR:
+                self.ratio = 1 + math.copysign(HURRY, error)
+            else:
+                self.ratio = 1 + min(max(error * GAIN - skew, -MAX_DRIFT), MAX_DRIFT)
             start, jumped = self.position, False
         self.position = start + BLOCK * self.ratio
         return Step(start, self.ratio, jumped)

@@ -27,15 +27,17 @@ export function crc8(bytes) {
 /**
  * @param source what to read; its top quarter is drawn into 160 x 24 pixels, never the whole picture
  * @param nowMs Unix time in ms to measure against
+ * @param region [x, y, width, height] of the picture in question inside of `source`, in fractions of it
  * @returns {{ok: boolean, sent_ms: number, frame: number, latency_ms: number}} `ok` is false where the
  *   CRC does not fit or there is no picture yet: the other fields are then meaningless
  */
-export function readPattern(source, nowMs = Date.now()) {
+export function readPattern(source, nowMs = Date.now(), region = [0, 0, 1, 1]) {
   const width = source.videoWidth ?? source.displayWidth ?? source.width;
   const height = source.videoHeight ?? source.displayHeight ?? source.height;
   const nothing = { ok: false, sent_ms: 0, frame: 0, latency_ms: 0 };
   if (!width || !height) return nothing;
-  context.drawImage(source, 0, 0, width, height / 4, 0, 0, WIDTH, HEIGHT);
+  const [x, y, w, h] = region;
+  context.drawImage(source, x * width, y * height, w * width, (h * height) / 4, 0, 0, WIDTH, HEIGHT);
   const { data } = context.getImageData(0, 0, WIDTH, HEIGHT);
   const bytes = [0, 0, 0, 0, 0, 0];
   for (let block = 0; block < ROWS * COLUMNS; block += 1) {

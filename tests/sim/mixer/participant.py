@@ -24,7 +24,7 @@ from sfu.media import (
 from sfu.packetize import H264Packetizer, OpusPacketizer
 from tests.unit.mixer.signals import opus_packets, sine
 
-__all__ = ["Host", "Path", "RecordedInjector", "Room"]
+__all__ = ["Host", "LoopTap", "Media", "Path", "RecordedInjector", "Room"]
 
 NTP_S = 3_900_000_000
 

@@ -106,6 +106,28 @@ def test_a_drifting_jittering_lossy_tone_comes_out_whole_and_memory_is_flat(ppm:
     assert abs((sound.ratio - 1) * 1e6 - ppm) < 100
 
 
+def test_sound_bound_late_to_a_faster_picture_is_not_silent() -> None:
+    """Until the reports each track has a clock of its own; then the sound turns out to be 18 ms behind."""
+    packets = opus_packets(sine(480, 1.0))
+    sync = HostSync()
+    picture, sound = sync.add_video(), SoundInput(sync)
+    quiet = 0
+    for n in range(150):
+        captured_us = n * 20_000
+        if n % 2 == 0:
+            at = 1_000_000 + captured_us + 22_000
+            picture.observe(n * 1800, at, at + 5_000)
+            if n == 40:
+                picture.report(report(captured_us, n * 1800, at))
+        at = 1_000_000 + captured_us + 40_000
+        tie = report(captured_us, n * 960, at) if n == 50 else None
+        sound.push([RtpPacket(n, n * 960, False, packets[10 + n % 30], at)], tie)
+        for now_us in (at + 1_000, at + 11_000):
+            block = sound.read(now_us)
+            quiet += n > 20 and (block is None or float(np.abs(block).max()) < 0.3)
+    assert quiet <= 10  # blocks of 10 ms
+
+
 def test_a_source_that_starts_anew_is_followed() -> None:
     packets = opus_packets(sine(480, 1.0))
     sound = SoundInput(HostSync())

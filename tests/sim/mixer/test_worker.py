@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from itertools import pairwise
 
@@ -28,7 +29,7 @@ from mixer.sound.opus import OpusDecoder
 from mixer.worker import main
 from sfu.depacketize import depacketizer
 from sfu.media import ParticipantClosed, RtpPacket, Source
-from tests.sim.mixer.participant import Host, LoopTap, Path, RecordedInjector, Room
+from tests.sim.mixer.participant import Host, LoopTap, Media, Path, RecordedInjector, Room
 
 CONFIG = MixerConfig(
     640, 360, 30, bitrate_bps=800_000, compositor="cpu", encoders=("libx264",), preset="ultrafast"
@@ -195,6 +196,36 @@ async def test_8k_pictures_are_refused_before_decoding_and_the_show_goes_on() ->
     full = pictures(room.published[0], "h")
     assert full[-5][1][150:200, 440:540].mean() == pytest.approx(180, abs=3)
     assert np.ptp(full[-5][1][100:260, 60:260]) > 100  # the card with the initials
+
+
+class Garbage(Host):
+    """Sends bytes that are neither H.264 nor Opus."""
+
+    def video(self) -> Media:
+        return self._noise(33_333, 3000, 900)
+
+    def sound(self) -> Media:
+        return self._noise(20_000, 960, 80)
+
+    def _noise(self, every_us: int, ticks: int, size: int) -> Media:
+        rng = random.Random(size)
+        count = int(self.seconds * 1e6 / every_us)
+        return [
+            (n * every_us, [RtpPacket(n, n * ticks, True, rng.randbytes(rng.randrange(size)))])
+            for n in range(count)
+        ]
+
+
+async def test_garbage_from_one_host_harms_nobody_else() -> None:
+    room = Room([Garbage(60, 500, seconds=3), Host(180, 900, seconds=3)])
+    events = await run(room, [(0.0, about(0)), (0.0, about(1))], 2.5)
+    assert [e for e in events if isinstance(e, Problem)] == []
+    full = pictures(room.published[0], "h")
+    assert full[-5][1][150:200, 440:540].mean() == pytest.approx(180, abs=3)
+    assert np.ptp(full[-5][1][100:260, 60:260]) > 100  # the card with the initials
+    heard = sound(room.published[1])[-48_000:]
+    assert level(heard, 900) > 0.05
+    assert np.sqrt(np.mean(heard**2)) == pytest.approx(level(heard, 900) / np.sqrt(2), rel=0.2)
 
 
 async def test_the_end_of_the_participant_ends_the_mixer() -> None:

@@ -43,6 +43,13 @@ def test_limiter_catches_a_single_click_and_recovers() -> None:
     assert np.allclose(out[-4800:], signal[-4800 - DELAY : -DELAY], atol=1e-4)
 
 
+def test_limiter_leaves_what_is_low_as_it_is() -> None:
+    signal = sine(440, 0.2, 0.3)
+    limiter = Limiter()
+    out = np.concatenate([limiter.process(block) for block in blocks(signal)])
+    assert (out[DELAY:] == signal[: len(out) - DELAY]).all()
+
+
 def test_limiter_is_the_same_for_any_blocks() -> None:
     signal = (sine(300, 0.5, 2.0) * np.linspace(0, 1, RATE // 2)[:, None]).astype(np.float32)
     one, two = Limiter(), Limiter()
@@ -121,7 +128,7 @@ def test_buffer_survives_loss_reordering_garbage_and_silence() -> None:
     assert counters.damaged == 1
     assert counters.late == 0
     assert counters.recovered >= 3
-    assert 4 <= counters.concealed <= 8
+    assert 4 <= counters.concealed <= 16  # pieces of 10 ms
     buffer.push(0, packets[0])
     assert counters.late == 1
     assert np.abs(signal[110 * 960 : 138 * 960]).max() == 0

@@ -4,7 +4,7 @@ import { LAYOUTS, type LayoutName, type StageLayout } from "../../api/types";
 
 interface Props {
   layout: StageLayout;
-  onChange: (layout: StageLayout) => void;
+  onChange: (make: (layout: StageLayout) => StageLayout) => void;
 }
 
 const NAMES: Record<LayoutName, string> = {
@@ -28,7 +28,7 @@ export function LayoutPicker({ layout, onChange }: Props) {
             data-testid={`layout-${name}`}
             aria-pressed={layout.layout === name}
             title={NAMES[name]}
-            onClick={() => onChange({ ...layout, layout: name })}
+            onClick={() => onChange((last) => ({ ...last, layout: name }))}
           >
             <LayoutSketch name={name} />
             <span className="visually-hidden">{NAMES[name]}</span>
@@ -39,8 +39,11 @@ export function LayoutPicker({ layout, onChange }: Props) {
         className="with-button"
         onSubmit={(event) => {
           event.preventDefault();
-          const { lower_third: _, ...rest } = layout;
-          onChange(caption.trim() === "" ? rest : { ...rest, lower_third: { text: caption.trim() } });
+          const text = caption.trim();
+          onChange((last) => {
+            const { lower_third: _, ...rest } = last;
+            return text === "" ? rest : { ...rest, lower_third: { text } };
+          });
         }}
       >
         <label className="field">

@@ -1,8 +1,9 @@
-import { useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 
 import { changeHost, removeHost, setLayout } from "../../api/client";
 import { explain } from "../../api/problem";
 import type { StageLayout, StageParticipant } from "../../api/types";
+import { Arranger } from "../../stage/arranger";
 import { ErrorNote } from "../../ui/ErrorNote";
 import type { HostControl } from "./HostTile";
 import { LayoutPicker } from "./LayoutPicker";
@@ -29,13 +30,17 @@ export function OwnerStage({ stage, streamId, token, media, mirrored, live }: Pr
     );
   };
   const layout: StageLayout = stage.view?.layout ?? { layout: "grid" };
-  const arrange = (next: StageLayout): void => attempt(setLayout(token, streamId, next));
+  const arranger = useMemo(() => new Arranger((next) => setLayout(token, streamId, next)), [token, streamId]);
+  useEffect(() => {
+    if (stage.view !== null) arranger.handleLayout(stage.view.layout);
+  }, [arranger, stage.view]);
+  const arrange = (make: (layout: StageLayout) => StageLayout): void => attempt(arranger.change(make));
   const control = (host: StageParticipant): HostControl => ({
     change: (change) => attempt(changeHost(token, streamId, host.participant_id, change)),
-    pin: () => {
-      const { pinned, ...rest } = layout;
-      arrange(pinned === host.participant_id ? rest : { ...rest, pinned: host.participant_id });
-    },
+    pin: () =>
+      arrange(({ pinned, ...rest }) =>
+        pinned === host.participant_id ? rest : { ...rest, pinned: host.participant_id },
+      ),
     remove: () => attempt(removeHost(token, streamId, host.participant_id)),
   });
   return (

@@ -1,0 +1,295 @@
+"""``python -m tests.bench.stage [--seconds 20] [--hls]``
+
+Two hosts of 720p30 on one stage and what the audience gets of it, through a node and its mixer on this
+machine: glass to glass, lip sync, how soon another layout is seen, and what a viewer notices of
+1 -> 2 -> 1 hosts. The hosts are the demo's publishers (FFmpeg, H.264 at 2.5 Mb/s, Opus), which leaves the
+processor for what is measured; the viewer is Chromium. With ``--hls`` the HLS bridge runs too and its
+playlists are watched over the same change. The load is printed with the figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from playwright.async_api import Page
+
+from mixer.layout import Host, LayoutSpec, arrange
+from tests.bench.pattern_pages import SCRIPTS, pattern_page, percentiles, progress
+from tests.bench.playlist_watch import PlaylistWatch
+from tests.interop.serve_process import spillway
+
+SETTLE_S = 6.0
+"""Chromium's jitter buffer, and the mixer's levelling and delays, have found their values by then."""
+CHANGES = 6
+LIP_SYNC_S = 10.0
+
+Region = list[float]
+"""x, y, width, height in fractions of the program."""
+
+
+class Stage:
+    """The owner's view of one stream over HTTP."""
+
+    def __init__(self, http: aiohttp.ClientSession, stream: dict[str, Any]) -> None:
+        self._http = http
+        self.stream = stream
+        self.path = f"/api/v1/streams/{stream['stream_id']}"
+
+    @classmethod
+    async def open(cls, http: aiohttp.ClientSession) -> Stage:
+        account = {"name": "bench", "password": "correct horse battery"}
+        token = (await _json(http.post("/api/v1/accounts", json=account)))["token"]
+        http.headers["Authorization"] = f"Bearer {token}"
+        body = {"title": "Stage", "category": "bench", "record": False}
+        return cls(http, await _json(http.post("/api/v1/streams", json=body)))
+
+    async def invite(self) -> dict[str, Any]:
+        return await _json(self._http.post(f"{self.path}/invites", json={"name": "Guest"}))
+
+    async def hosts(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = (await _json(self._http.get(f"{self.path}/stage")))["participants"]
+        return found
+
+    async def sending(self, count: int) -> list[str]:
+        """Participant ids in order of arrival, once so many send picture and sound."""
+        async with asyncio.timeout(30):
+            while True:
+                hosts = [
+                    each["participant_id"]
+                    for each in await self.hosts()
+                    if len(each["tracks"]) == 2 and all(track["flowing"] for track in each["tracks"])
+                ]
+                if len(hosts) == count:
+                    return hosts
+                await asyncio.sleep(0.1)
+
+    async def set_layout(self, **layout: object) -> None:
+        await _json(self._http.put(f"{self.path}/layout", json=layout))
+
+    async def mute(self, participant_id: str, muted: bool) -> None:
+        await _json(self._http.patch(f"{self.path}/stage/{participant_id}", json={"muted": muted}))
+
+
+async def _json(request: Any) -> dict[str, Any]:
+    async with request as answer:
+        document: dict[str, Any] = await answer.json()
+        return document
+
+
+@asynccontextmanager
+async def publisher(url: str, key: str) -> AsyncIterator[None]:
+    """The demo's publisher, until the end of the block."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "signaling.demo.publisher", "--whip-url", url),
+        stdin=asyncio.subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    process.stdin.write(f"{key}\n".encode())
+    await process.stdin.drain()
+    try:
+        yield
+    finally:
+        process.stdin.close()
+        try:
+            async with asyncio.timeout(10):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+
+def regions(hosts: list[str], spec: LayoutSpec) -> list[Region]:
+    """The tiles of ``hosts``, in their order."""
+    tiles = arrange([Host(each, each) for each in hosts], spec, (1280, 720)).tiles
+    by_host = {tile.subject.participant_id: tile.rect for tile in tiles}
+    rects = [by_host[each] for each in hosts]
+    return [[rect.x / 1280, rect.y / 720, rect.w / 1280, rect.h / 720] for rect in rects]
+
+
+async def pictures(page: Page, since_ms: float) -> list[dict[str, Any]]:
+    """What the viewer read since a Unix time."""
+    found: list[dict[str, Any]] = await page.evaluate(
+        "(since) => pictures.filter(({ at }) => at >= since)", since_ms
+    )
+    return found
+
+
+async def until_readable(page: Page, wanted: list[Region]) -> None:
+    """Until every tile shows its host."""
+    await page.evaluate("(wanted) => { regions = wanted; }", wanted)
+    await page.wait_for_function(
+        "(n) => { const last = pictures.at(-1)?.latency ?? [];"
+        " return last.length === n && last.every((each) => each !== null); }",
+        arg=len(wanted),
+        polling=50,
+    )
+
+
+async def first_picture(page: Page, since_ms: float, what: str) -> float:
+    """Unix time in ms of the first picture since then whose ``latency`` fits the condition ``what``."""
+    script = f"(since) => pictures.find(({{ at, latency }}) => at >= since && {what})?.at"
+    found = await page.wait_for_function(script, arg=since_ms, polling=50, timeout=5000)
+    at_ms: float = await found.json_value()
+    return at_ms
+
+
+async def latency(page: Page, seconds: float) -> dict[str, object]:
+    before, since_ms = await page.evaluate("counted()"), time.time() * 1000
+    await asyncio.sleep(seconds)
+    seen, after = await pictures(page, since_ms), await page.evaluate("counted()")
+    read = [value for each in seen for value in each["latency"] if value is not None]
+    emitted = after["emitted"] - before["emitted"]
+    return {
+        "glass_to_glass_ms": percentiles(read, 50, 95),
+        "frames": len(seen),
+        "crc_ok": round(len(read) / sum(len(each["latency"]) for each in seen), 4),
+        "of_that_viewer_buffer_ms": round(1000 * (after["delay_s"] - before["delay_s"]) / emitted, 1),
+    }
+
+
+async def lip_sync(page: Page) -> dict[str, object]:
+    """Beep after flash at the viewer, in ms, of the host in the first region."""
+    since_ms = time.time() * 1000
+    await asyncio.sleep(LIP_SYNC_S)
+    seen = await pictures(page, since_ms)
+    beeps = await page.evaluate("(since) => beeps.filter((at) => at >= since)", since_ms)
+    flashes = [b["at"] for a, b in pairwise(seen) if a["flash"][0] < 150 <= b["flash"][0]]
+    offsets = [min((beep - at for beep in beeps), key=abs) for at in flashes] if beeps else []
+    if len(offsets) < 3:
+        raise RuntimeError(f"{len(flashes)} flashes and {len(beeps)} beeps in {LIP_SYNC_S:g} s")
+    return {
+        "beep_after_flash_ms": {
+            "median": round(statistics.median(offsets), 1),
+            "worst": round(max(offsets, key=abs), 1),
+        },
+        "flashes": len(offsets),
+    }
+
+
+async def layout_changes(page: Page, stage: Stage, hosts: list[str]) -> dict[str, object]:
+    """From the owner's request to the first picture that is not the old one, and to the first in which every
+    tile is at its new place (the change is animated over 300 ms)."""
+    first: list[float] = []
+    whole: list[float] = []
+    grid = regions(hosts, LayoutSpec())
+    for number in range(CHANGES):
+        pinned = hosts[number % 2]
+        lead = regions(hosts, LayoutSpec("picture-in-picture", pinned=pinned))[number % 2]
+        await until_readable(page, grid)
+        asked_ms = time.time() * 1000
+        await stage.set_layout(layout="picture-in-picture", pinned=pinned)
+        first.append(await first_picture(page, asked_ms, "latency.includes(null)") - asked_ms)
+        await until_readable(page, [lead])
+        await asyncio.sleep(0.5)
+        await page.evaluate("(wanted) => { regions = wanted; }", grid)
+        asked_ms = time.time() * 1000
+        await stage.set_layout(layout="grid")
+        there = "latency.length === 2 && !latency.includes(null)"
+        whole.append(await first_picture(page, asked_ms, there) - asked_ms)
+        await asyncio.sleep(0.5)
+    return {
+        "layout_first_seen_ms": {"median": round(statistics.median(first)), "worst": round(max(first))},
+        "layout_whole_ms": {"median": round(statistics.median(whole)), "worst": round(max(whole))},
+    }
+
+
+def gap(seen: list[dict[str, Any]]) -> dict[str, object]:
+    """The longest time between two pictures given out."""
+    at = [each["at"] for each in seen]
+    times = [each["rtp_us"] for each in seen]
+    return {
+        "longest_ms": round(max(b - a for a, b in pairwise(at))),
+        "monotonic": all(b > a for a, b in pairwise(times)),
+        "widths": sorted({each["width"] for each in seen}),
+    }
+
+
+async def measure(seconds: float, hls: bool) -> dict[str, object]:
+    roles = () if hls else ("--roles", "api,gateway,engine,mixer")
+    figures: dict[str, object] = {}
+    with tempfile.TemporaryDirectory() as data_dir:
+        async with (
+            spillway(Path(data_dir), "--program-height", "720", *roles) as node,
+            aiohttp.ClientSession(node.url, raise_for_status=True) as http,
+            pattern_page(node.url) as page,
+        ):
+            script = (SCRIPTS / "stage_viewer.js").read_text()
+            exports = "\nObject.assign(window, { watchStage, counted });"
+            await page.add_script_tag(type="module", content=script + exports)
+            await page.wait_for_function("typeof counted === 'function'")
+            stage = await Stage.open(http)
+            whip_url = f"{node.url}/whip"
+            async with publisher(whip_url, stage.stream["stream_key"]):
+                progress("one host")
+                await stage.sending(1)
+                await page.evaluate("(url) => watchStage(url)", stage.stream["whep_url"])
+                await until_readable(page, [[0, 0, 1, 1]])
+                await asyncio.sleep(SETTLE_S)
+                figures["alone"] = await latency(page, 3)
+                playlists = PlaylistWatch(http, stage.path) if hls else None
+                watching = asyncio.create_task(playlists.run()) if playlists is not None else None
+                try:
+                    if playlists is not None:
+                        await playlists.until_segments(4)
+                    counts, since_ms = await page.evaluate("counted()"), time.time() * 1000
+                    invite = await stage.invite()
+                    async with publisher(whip_url, invite["invite"]):
+                        hosts = await stage.sending(2)
+                        progress("two hosts")
+                        await until_readable(page, regions(hosts, LayoutSpec()))
+                        await asyncio.sleep(2)
+                        figures["one_to_two"] = gap(await pictures(page, since_ms))
+                        await asyncio.sleep(SETTLE_S)
+                        progress("measuring latency")
+                        figures |= await latency(page, seconds)
+                        await stage.mute(hosts[1], True)
+                        await asyncio.sleep(1)
+                        progress("measuring lip sync")
+                        figures |= await lip_sync(page)
+                        await stage.mute(hosts[1], False)
+                        progress("changing the layout")
+                        figures |= await layout_changes(page, stage, hosts)
+                        since_ms = time.time() * 1000
+                    progress("one host again")
+                    await until_readable(page, [[0, 0, 1, 1]])
+                    await asyncio.sleep(3)
+                    figures["two_to_one"] = gap(await pictures(page, since_ms))
+                    after = await page.evaluate("counted()")
+                    figures["freezes"] = after["freezes"] - counts["freezes"]
+                    figures["concealed_sound"] = round(
+                        (after["concealed"] - counts["concealed"]) / (after["heard"] - counts["heard"]), 4
+                    )
+                    if playlists is not None and watching is not None:
+                        await playlists.until_segments(4)
+                finally:
+                    if watching is not None:
+                        watching.cancel()
+                        await asyncio.wait([watching])
+                if playlists is not None:
+                    figures["hls"] = await playlists.figures()
+            figures["load"] = round(os.getloadavg()[0], 1)
+    return figures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Two hosts, the mixer, and a viewer.")
+    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--hls", action="store_true")
+    print(json.dumps(asyncio.run(measure(**vars(parser.parse_args())))))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+// A viewer of a mixed program for the benchmarks: reads each host's latency pattern and flash out of its tile,
+// and hears the beeps.
+
+/** Where the flash stands in the demo's picture, in fractions of it (signaling/demo/picture.py). */
+const [FLASH_X, FLASH_Y] = [0.93, 0.342];
+/** Levelled by the mixer, the beep peaks at about 0.8 and the chord under it at 0.2. */
+const BEEP = 0.35;
+/** Longer than a beep, shorter than the second between two. */
+const QUIET_MS = 400;
+
+/** [x, y, w, h] of tiles in fractions of the program, to be read in every picture. */
+window.regions = [];
+/** Per picture: at (Unix ms), rtp_us (its own time), latency per region (null: no pattern there), flash per region. */
+window.pictures = [];
+/** Unix ms at which each beep was given out. */
+window.beeps = [];
+
+const spot = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+
+function brightness(frame, [x, y, w, h]) {
+  const [width, height] = [frame.displayWidth, frame.displayHeight];
+  spot.drawImage(frame, (x + w * FLASH_X) * width, (y + h * FLASH_Y) * height, 8, 8, 0, 0, 1, 1);
+  return spot.getImageData(0, 0, 1, 1).data[1];
+}
+
+async function look(track) {
+  const frames = new MediaStreamTrackProcessor({ track, maxBufferSize: 30 }).readable.getReader();
+  for (;;) {
+    const { value, done } = await frames.read();
+    if (done) return;
+    const at = Date.now();
+    const latency = window.regions.map((region) => {
+      const read = window.readPattern(value, at, region);
+      return read.ok ? read.latency_ms : null;
+    });
+    const flash = window.regions.map((region) => brightness(value, region));
+    window.pictures.push({ at, rtp_us: value.timestamp, width: value.displayWidth, latency, flash });
+    value.close();
+  }
+}
+
+async function listen(track) {
+  const blocks = new MediaStreamTrackProcessor({ track, maxBufferSize: 100 }).readable.getReader();
+  let loudAt = 0;
+  for (;;) {
+    const { value, done } = await blocks.read();
+    if (done) return;
+    // Given out now: its first sample is heard first.
+    const at = Date.now();
+    const samples = new Float32Array(value.numberOfFrames);
+    value.copyTo(samples, { planeIndex: 0, format: "f32-planar" });
+    const first = samples.findIndex((sample) => Math.abs(sample) > BEEP);
+    if (first >= 0) {
+      const heard = at + (first * 1000) / value.sampleRate;
+      if (heard - loudAt > QUIET_MS) window.beeps.push(heard);
+      loudAt = heard;
+    }
+    value.close();
+  }
+}
+
+/** Watches `url`; resolves when connected. */
+export async function watchStage(url) {
+  const pc = (window.pc = new RTCPeerConnection());
+  pc.addTransceiver("audio", { direction: "recvonly" });
+  pc.addTransceiver("video", { direction: "recvonly" });
+  const video = document.createElement("video");
+  video.autoplay = true;
+  document.body.append(video);
+  pc.ontrack = ({ track, streams }) => {
+    // Both in one element, unmuted: the browser keeps lips in step with what is heard.
+    video.srcObject ??= streams[0];
+    void (track.kind === "video" ? look(track) : listen(track));
+  };
+  await pc.setLocalDescription();
+  const headers = { "Content-Type": "application/sdp" };
+  const answer = await fetch(url, { method: "POST", headers, body: pc.localDescription.sdp });
+  if (!answer.ok) throw new Error(`${url}: ${answer.status} ${await answer.text()}`);
+  await pc.setRemoteDescription({ type: "answer", sdp: await answer.text() });
+}
+
+/** What the connection has counted. */
+export async function counted() {
+  const entries = [...(await window.pc.getStats()).values()].filter((each) => each.type === "inbound-rtp");
+  const video = entries.find((each) => each.kind === "video") ?? {};
+  const audio = entries.find((each) => each.kind === "audio") ?? {};
+  return {
+    freezes: video.freezeCount ?? 0,
+    dropped: video.framesDropped ?? 0,
+    buffer_ms: (1000 * (video.jitterBufferDelay ?? 0)) / Math.max(1, video.jitterBufferEmittedCount ?? 0),
+    emitted: video.jitterBufferEmittedCount ?? 0,
+    delay_s: video.jitterBufferDelay ?? 0,
+    concealed: audio.concealedSamples ?? 0,
+    heard: audio.totalSamplesReceived ?? 0,
+  };
+}

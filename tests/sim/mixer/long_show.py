@@ -1,0 +1,364 @@
+"""``python -m tests.sim.mixer.long_show [--hours 2] [--guests 2] [--seed 1]``
+
+A show in simulated time, with the mixer's own stage, sound mix and decoders: two hosts who stay, their clocks
+200 ppm fast and slow, and guests who join and leave every few seconds. Everybody flashes and clicks once a
+second. Prints as one JSON object how far click and flash are apart at the mixer's output, and what memory
+does. Two hours take ten minutes; SIGTERM ends the show earlier. ``test_long_show.py`` simulates less of
+the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import heapq
+import json
+import math
+import random
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path as File
+
+import numpy as np
+import numpy.typing as npt
+
+from mixer.composite.picture import blank, frame_of
+from mixer.composite.scene import Paint
+from mixer.encode import VideoEncoder
+from mixer.layout import Subject
+from mixer.messages import SetHost, VideoSource
+from mixer.sound.input import SoundInput
+from mixer.sound.mix import SoundMix
+from mixer.sound.opus import Samples
+from mixer.stage import Stage
+from mixer.video import VideoInput
+from sfu.media import Codec, RtpPacket, SenderReport, Source, TapBatch
+from sfu.packetize import H264Packetizer
+from tests.sim.mixer.participant import Path
+from tests.unit.mixer.signals import opus_packets, sine
+
+__all__ = ["GUESTS", "STAYING", "Result", "simulate"]
+
+NTP_S = 3_900_000_000
+BEGIN_US = 5_000_000
+FPS = 15
+SIZE = (64, 64)
+H264, OPUS = Codec("H264", 90_000), Codec("opus", 48_000, 2)
+STAYING = (
+    Path(jitter_ms=8, delay_ms=20, drift_ppm=200),
+    Path(jitter_ms=15, delay_ms=60, drift_ppm=-200, loss=0.01),
+)
+GUESTS = 2
+JOIN_OR_LEAVE_S = (2.0, 6.0)
+VIDEO_REPORT_S, SOUND_REPORT_S = 1.0, 5.0
+"""How often Chromium sends sender reports."""
+SETTLED_S = 10.0
+"""From then on a host has had reports of both tracks (RFC 3550 section 6.2: 5 s apart), and a delay."""
+MEMORY_EVERY_S = 60.0
+
+
+@cache
+def second_of_pictures() -> list[list[RtpPacket]]:
+    """A second, frame by frame: an IDR with a flash of 133 ms, then grey. Sent again and again."""
+    encoder = VideoEncoder(SIZE, FPS, 100_000, names=("libx264",), preset="ultrafast", threads=1)
+    packetizer, out = H264Packetizer(0), []
+    for number in range(FPS):
+        picture = blank(*SIZE)
+        picture.y[:] = 235 if number < 2 else 40
+        units = encoder.encode(frame_of(picture), number * 90_000 // FPS, keyframe=number == 0)
+        out.append([packet for unit in units for packet in packetizer.packetize(unit.data, 0)])
+    return out
+
+
+@cache
+def second_of_sound() -> list[bytes]:
+    """A second of Opus that begins with a click of 100 ms; the encoder's look-ahead is taken off, as a
+    browser's capture time does."""
+    signal = sine(1000, 3.2)
+    signal[(np.arange(len(signal)) + 312) % 48_000 >= 4_800] = 0
+    return opus_packets(signal)[50:100]
+
+
+@dataclass
+class Measured:
+    """Of one host, in simulated microseconds."""
+
+    flashes: list[int] = field(default_factory=list)
+    clicks: list[tuple[float, float]] = field(default_factory=list)
+    """Begin and end."""
+    bright: bool = False
+
+
+class SimulatedHost:
+    """Sends; packets arrive as its path lets them. ``born_us`` is local, its own clock starts anywhere."""
+
+    def __init__(self, name: str, path: Path, born_us: int, seed: int) -> None:
+        self.name = name
+        self.path = path
+        self.born_us = born_us
+        self.left = False
+        self.measured = Measured()
+        self.wall_s = NTP_S + seed * 1000.0
+        self._rng = random.Random(seed)
+        self._rate = 1 + path.drift_ppm * 1e-6
+        self._rtp = self._rng.randrange(2**32), self._rng.randrange(2**32)
+        self._sequence = self._rng.randrange(2**16)
+
+    def pictures(self) -> Iterator[tuple[int, TapBatch]]:
+        """(arrival, batch) in order of capture."""
+        frames, sequence, report = second_of_pictures(), self._sequence, None
+        number = 0
+        while True:
+            sent_us = number * 1_000_000 // FPS
+            arrival_us = self._arrival(sent_us)
+            rtp_time = (self._rtp[0] + number * 90_000 // FPS) % 2**32
+            if number % (FPS * VIDEO_REPORT_S) == FPS // 2:
+                report = self._report(sent_us, rtp_time, arrival_us)
+            packets = []
+            for packet in frames[number % FPS]:
+                sequence = (sequence + 1) % 2**16
+                if self._rng.random() >= self.path.loss:
+                    packets.append(RtpPacket(sequence, rtp_time, packet.marker, packet.payload, arrival_us))
+            number += 1
+            if packets:
+                yield arrival_us, TapBatch(H264, "", 1, packets, report)
+
+    def sound(self) -> Iterator[tuple[int, TapBatch]]:
+        payloads, report = second_of_sound(), None
+        number = 0
+        while True:
+            sent_us = number * 20_000
+            # A packet leaves when its 20 ms have been captured.
+            arrival_us = self._arrival(sent_us) + 20_000
+            rtp_time = (self._rtp[1] + number * 960) % 2**32
+            if number % (50 * SOUND_REPORT_S) == 25:
+                report = self._report(sent_us, rtp_time, arrival_us)
+            packet = RtpPacket(
+                (self._sequence + number) % 2**16, rtp_time, False, payloads[number % 50], arrival_us
+            )
+            number += 1
+            if self._rng.random() >= self.path.loss:
+                yield arrival_us, TapBatch(OPUS, "", 1, [packet], report)
+
+    def _arrival(self, sent_us: int) -> int:
+        delay_ms = self.path.delay_ms + self._rng.expovariate(1) * self.path.jitter_ms
+        return int(self.born_us + sent_us / self._rate + delay_ms * 1000)
+
+    def _report(self, sent_us: int, rtp_time: int, arrival_us: int) -> SenderReport:
+        return SenderReport(int((self.wall_s + sent_us / 1e6) * 2**32), rtp_time, arrival_us)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    seconds: float
+    """Simulated."""
+    hosts: int
+    offsets_ms: list[float]
+    """Click after flash at the output, of hosts longer than SETTLED_S on stage."""
+    first_offsets_ms: list[float]
+    """The same before that."""
+    staying_ms: list[list[float]]
+    """Of the hosts who stayed, from beginning to end."""
+    silent: int
+    """Flashes, of hosts longer than a second on stage, without their click."""
+    measured: list[Measured]
+    """Of the hosts who stayed."""
+    memory_mb: list[float]
+    """Resident, every minute."""
+    inputs_alive: int
+    """Decoders of hosts who are on stage at the end, or should long be gone."""
+
+
+class LongShow:
+    def __init__(self, seed: int) -> None:
+        self._rng = random.Random(seed)
+        self._stage, self._mix = Stage(640, 360), SoundMix()
+        self._arrivals: list[tuple[int, int, SimulatedHost, Iterator[tuple[int, TapBatch]], TapBatch]] = []
+        self._count = 0
+        self._present: dict[str, tuple[SimulatedHost, SoundInput]] = {}
+        self._seeds = 0
+
+    def join(self, path: Path, now_us: int) -> SimulatedHost:
+        self._seeds += 1
+        name = f"p{self._seeds}"
+        host = SimulatedHost(name, path, now_us, self._seeds)
+        camera = VideoSource(Source(1, "video"))
+        state = self._stage.set_host(SetHost(name, name, Source(2, "audio"), camera), now_us)
+        state.video(Subject(name))
+        sound = SoundInput(state.sync)
+        self._mix.add(name, lambda at_us: self._heard(host, sound.read(at_us), at_us))
+        self._present[name] = host, sound
+        for source in (host.pictures(), host.sound()):
+            self._next(host, source)
+        return host
+
+    def leave(self, name: str, now_us: int) -> None:
+        host, _ = self._present.pop(name)
+        host.left = True
+        self._stage.hosts[name].drop_video(Subject(name))
+        self._mix.remove(name)
+        self._stage.remove_host(name, now_us)
+
+    def deliver(self, now_us: int) -> None:
+        """What has arrived by now goes where `mixer.inputs` would bring it."""
+        while self._arrivals and self._arrivals[0][0] <= now_us:
+            at_us, _, host, source, batch = heapq.heappop(self._arrivals)
+            if host.left:
+                continue
+            if batch.codec is H264:
+                video = self._stage.hosts[host.name].video(Subject(host.name))
+                units = video.units(batch, at_us)
+                video.add(units, video.decode(units, at_us), at_us + 5_000)
+            else:
+                self._present[host.name][1].push(batch.packets, batch.report)
+            self._next(host, source)
+
+    def draw(self, now_us: int) -> None:
+        drawn = {id(op.picture): op.picture for op in self._stage.scene(now_us).ops if isinstance(op, Paint)}
+        for host, _ in self._present.values():
+            shown = self._stage.hosts[host.name].video(Subject(host.name)).at(now_us).picture
+            bright = shown is not None and id(shown) in drawn and bool(shown.y[32, 32] > 150)
+            if bright and not host.measured.bright:
+                host.measured.flashes.append(now_us)
+            host.measured.bright = bright
+
+    def render(self, now_us: int) -> None:
+        self._mix.render(now_us)
+
+    def _heard(self, host: SimulatedHost, block: Samples | None, at_us: int) -> Samples | None:
+        if block is not None:
+            loud = np.flatnonzero(np.abs(block[:, 0]) > 0.1)
+            if len(loud):
+                clicks = host.measured.clicks
+                begin_us, end_us = at_us + loud[0] / 0.048, at_us + loud[-1] / 0.048
+                if clicks and begin_us - clicks[-1][1] < 400_000:
+                    begin_us = clicks.pop()[0]
+                clicks.append((begin_us, end_us))
+        return block
+
+    def _next(self, host: SimulatedHost, source: Iterator[tuple[int, TapBatch]]) -> None:
+        at_us, batch = next(source)
+        self._count += 1
+        heapq.heappush(self._arrivals, (at_us, self._count, host, source, batch))
+
+
+def simulate(
+    seconds: float,
+    seed: int = 1,
+    staying: tuple[Path, ...] = STAYING,
+    most_guests: int = GUESTS,
+    over: Callable[[float], bool] = lambda seconds: False,
+) -> Result:
+    """Run the show; every simulated minute ``over`` is asked whether to end it."""
+    show, rng = LongShow(seed), random.Random(seed)
+    everybody = [show.join(path, BEGIN_US) for path in staying]
+    guests: list[SimulatedHost] = []
+    turn_us = BEGIN_US
+    pictures = 0
+    memory: list[float] = []
+    for tick in range(int(seconds * 100)):
+        now_us = BEGIN_US + tick * 10_000
+        if now_us >= turn_us and most_guests:
+            turn_us = now_us + int(rng.uniform(*JOIN_OR_LEAVE_S) * 1e6)
+            if guests and (len(guests) == most_guests or rng.random() < 0.5):
+                show.leave(guests.pop(rng.randrange(len(guests))).name, now_us)
+            else:
+                path = Path(
+                    loss=rng.choice((0, 0, 0.02)),
+                    jitter_ms=rng.uniform(1, 20),
+                    delay_ms=rng.uniform(5, 120),
+                    drift_ppm=rng.uniform(-200, 200),
+                )
+                guests.append(show.join(path, now_us))
+                everybody.append(guests[-1])
+        show.deliver(now_us)
+        if now_us >= BEGIN_US + pictures * 1_000_000 // 30:
+            show.draw(now_us)
+            pictures += 1
+        show.render(now_us)
+        if tick % int(MEMORY_EVERY_S * 100) == 0:
+            gc.collect()
+            memory.append(resident_mb())
+            if over(tick / 100):
+                break
+    late: list[float] = []
+    early: list[float] = []
+    for host in everybody:
+        for at_us, offset in offsets_ms(host.measured):
+            (late if at_us - host.born_us > SETTLED_S * 1e6 else early).append(offset)
+    silent = sum(unheard(host.measured, host.born_us + 1_000_000) for host in everybody)
+    measured = [host.measured for host in everybody[: len(staying)]]
+    steady = [[offset for _, offset in offsets_ms(each)] for each in measured]
+    gc.collect()
+    alive = sum(isinstance(each, SoundInput | VideoInput) for each in gc.get_objects())
+    return Result((tick + 1) / 100, len(everybody), late, early, steady, silent, measured, memory, alive)
+
+
+def offsets_ms(measured: Measured) -> list[tuple[int, float]]:
+    """(time of a flash, how much later its click began), of clicks whose beginning was not lost on the way.
+
+    A flash is seen at the first tick of the output after it, 17 ms late on average: that is taken off.
+    """
+    whole = np.array([begin for begin, end in measured.clicks if 90_000 <= end - begin <= 120_000])
+    offsets = [(flash, float(nearest(whole, flash) - flash) / 1000 + 1000 / 60) for flash in measured.flashes]
+    return [(flash, offset) for flash, offset in offsets if abs(offset) < 400]
+
+
+def nearest(times: npt.NDArray[np.float64], to: float) -> float:
+    return float(times[np.abs(times - to).argmin()]) if len(times) else math.inf
+
+
+def unheard(measured: Measured, since_us: int) -> int:
+    """Flashes since then without any click."""
+    begins = np.array([begin for begin, _ in measured.clicks])
+    return sum(
+        abs(nearest(begins, flash) - flash) > 400_000 for flash in measured.flashes if flash > since_us
+    )
+
+
+def resident_mb() -> float:
+    pages = int(File("/proc/self/statm").read_text().split()[1])
+    return pages * 4096 / 1e6
+
+
+def _spread(offsets: list[float]) -> dict[str, float]:
+    low, middle, high = np.percentile(offsets, [0, 50, 100])
+    return {"lowest": round(low, 1), "median": round(middle, 1), "highest": round(high, 1)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="A long show in simulated time.")
+    parser.add_argument("--hours", type=float, default=2.0)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--guests", type=int, default=GUESTS, help="at most so many beside those who stay")
+    options = parser.parse_args()
+    stopped: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: stopped.append(number))
+
+    def over(seconds: float) -> bool:
+        if seconds % 600 == 0:
+            print(f"{seconds / 60:.0f} minutes, {resident_mb():.1f} MB", file=sys.stderr, flush=True)
+        return bool(stopped)
+
+    result = simulate(options.hours * 3600, options.seed, most_guests=options.guests, over=over)
+    figures = {
+        "simulated_s": result.seconds,
+        "hosts": result.hosts,
+        "flashes": len(result.offsets_ms) + len(result.first_offsets_ms),
+        "click_after_flash_ms": _spread(result.offsets_ms),
+        "of_new_hosts_ms": _spread(result.first_offsets_ms),
+        "of_staying_hosts_ms": [_spread(each) for each in result.staying_ms],
+        "flashes_without_click": result.silent,
+        "memory_mb": {"after_10_min": result.memory_mb[min(10, len(result.memory_mb) - 1)],
+                      "at_the_end": result.memory_mb[-1]},
+    }  # fmt: skip
+    print(json.dumps(figures))
+    if max(map(abs, result.offsets_ms)) > 40:
+        sys.exit("lip sync is off by more than 40 ms")
+
+
+if __name__ == "__main__":
+    main()
