@@ -12,6 +12,7 @@ from sfu.addresses import candidate_addresses
 from sfu.config import SfuConfig
 from sfu.dtls import DtlsIdentity
 from sfu.events import StreamEvent
+from sfu.load import Load
 from sfu.sdp.answer import Candidate
 from sfu.seats import Seats
 from sfu.session import Sessions
@@ -66,6 +67,7 @@ class Sfu:
         self.listeners: list[Callable[[StreamEvent], None]] = []
         self.identity = DtlsIdentity.generate()
         self.seats = Seats(self.config.seats_per_stream, self.config.seats_per_node)
+        self.load = Load(self.seats)
         self.tasks = TaskOwner()
         self.router = Router(self)
         self.sessions = Sessions()
@@ -199,6 +201,8 @@ class Sfu:
             case ("codec-mismatch", transport_id, subscription, name):
                 if report := self._mismatches.get(transport_id):
                     report(subscription, name)
+            case ("load", worker, stage, lateness_us):
+                self.load.handle(worker, stage, lateness_us)
             case ("tap-readable", tap_id):
                 if tap := self._taps.get(tap_id):
                     tap.handle_readable()

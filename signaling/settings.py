@@ -74,6 +74,12 @@ class Settings(BaseSettings):
     seats_per_node: int | None = Field(
         None, ge=0, description="WebRTC viewers of the node; default: no limit"
     )
+    shed_above_ms: int = Field(
+        30,
+        ge=0,
+        description="milliseconds of standing delay in the engine from which on it sheds load: lower "
+        "encodings, then no new seats, then pauses of some viewers' video; 30 is a frame; 0: never",
+    )
     hosts_per_stage: int = Field(16, ge=1, le=64, description="hosts on one stage at a time")
     popular_viewers: int = Field(
         10, ge=0, description="HLS viewers from which on all rungs of the ladder run"

@@ -45,6 +45,9 @@ pub struct Limits {
     pub handshakes: usize,
     /// Without an authenticated STUN request for this long a transport is closed (RFC 7675: 30 s).
     pub consent: Duration,
+    /// Standing lateness from which on load is shed, zero never: 30 ms is a frame. Who is later than that
+    /// through a whole tick of 200 ms does not keep up.
+    pub shed_above: Duration,
     /// A transport that nobody has reached yet, or that has no keys yet, is closed after this: else a guest
     /// who never ends a handshake would hold its place.
     pub connect: Duration,
@@ -63,6 +66,7 @@ impl Default for Limits {
             queue_packets: 1_024,
             handshakes: 256,
             consent: Duration::from_secs(30),
+            shed_above: Duration::from_millis(30),
             connect: Duration::from_secs(30),
         }
     }

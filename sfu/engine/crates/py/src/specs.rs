@@ -141,7 +141,7 @@ pub fn keys(profile: &str, receive: Vec<u8>, send: Vec<u8>) -> PyResult<SrtpKeys
     Ok(SrtpKeys { profile, receive, send })
 }
 
-const LIMIT_FIELDS: [&str; 11] = [
+const LIMIT_FIELDS: [&str; 12] = [
     "publisher_bps",
     "publisher_packets_per_s",
     "ssrcs_per_transport",
@@ -153,6 +153,7 @@ const LIMIT_FIELDS: [&str; 11] = [
     "handshakes",
     "consent_ms",
     "connect_ms",
+    "shed_above_ms",
 ];
 
 pub fn limits(dict: Option<&Bound<'_, PyDict>>) -> PyResult<Limits> {
@@ -180,6 +181,7 @@ pub fn limits(dict: Option<&Bound<'_, PyDict>>) -> PyResult<Limits> {
         ("replay_age_ms", &mut limits.replay_age),
         ("consent_ms", &mut limits.consent),
         ("connect_ms", &mut limits.connect),
+        ("shed_above_ms", &mut limits.shed_above),
     ] {
         if let Some(ms) = fields.number(name, "a number of milliseconds")? {
             *limit = Duration::from_millis(ms);

@@ -10,8 +10,12 @@ use crate::track::Track;
 impl Subscription {
     /// The track that is still shown has ended or gone silent: start from the history of the new one.
     pub fn lost_old(&mut self, now: Time, id: TrackId, track: &Track, limits: &Limits) -> Wish {
-        let target = track.choose(now, &self.choice);
+        let target = self.wanted(now, track);
         self.target = Some(target);
+        if self.denied.paused {
+            self.retire();
+            return Wish::Nothing;
+        }
         self.replay(now, id, track, target, limits)
     }
 

@@ -3,6 +3,7 @@
 mod commands;
 mod datagrams;
 mod routing;
+mod shed;
 mod taps;
 mod timers;
 
@@ -16,6 +17,7 @@ use rand::SeedableRng;
 use crate::config::Config;
 use crate::directory::{Directory, TransportSlot};
 use crate::ice::Pair;
+use crate::load::Load;
 use crate::message::{
     Event, IceCredentials, Message, SubscriptionId, TapId, TrackId, TransportId, TransportSpec, WorkerIndex,
 };
@@ -25,6 +27,7 @@ use crate::time::Time;
 use crate::track::{Place, Track};
 use crate::transport::{push_datagram, Context, ReplayBudget, Stopped, Transport};
 
+use shed::Round;
 use taps::{Injector, Tap};
 use timers::Timers;
 
@@ -87,6 +90,8 @@ pub struct Worker {
     timers: Timers,
     dirty: VecDeque<u32>,
     budget: ReplayBudget,
+    load: Load,
+    round: Round,
     next_tick: Time,
     messages: VecDeque<(WorkerIndex, Message)>,
     /// Last words of transports that are gone.
@@ -124,6 +129,8 @@ impl Worker {
             timers: Timers::default(),
             dirty: VecDeque::new(),
             budget: ReplayBudget::default(),
+            load: Load::default(),
+            round: Round::default(),
             next_tick: Time::ZERO,
             messages: VecDeque::new(),
             farewells: VecDeque::new(),

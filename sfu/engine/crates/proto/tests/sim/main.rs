@@ -2,6 +2,7 @@
 //! A failing seed is in the test's name or message; `World::new(seed, ...)` replays it.
 
 mod attacker;
+mod busy;
 mod memory;
 mod publisher;
 mod viewer;
@@ -11,5 +12,6 @@ mod world;
 mod day;
 mod forwarding;
 mod hostile;
+mod overload;
 mod random_peer;
 mod reach;
