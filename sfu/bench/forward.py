@@ -27,6 +27,13 @@ def run(argv: Sequence[str]) -> dict[str, object]:
     parser.add_argument("--gso", choices=("on", "off"), default="on")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--profile", choices=PROFILES, default=PROFILES[0])
+    parser.add_argument(
+        "--shed",
+        choices=("on", "off"),
+        default="on",
+        help="load that is too much (default on)",
+    )
+    parser.add_argument("--listening", type=int, help="viewers that read what they get (default all)")
     options = parser.parse_args(argv)
     try:
         return bench_forward(
@@ -36,6 +43,8 @@ def run(argv: Sequence[str]) -> dict[str, object]:
             gso=options.gso == "on",
             workers=options.workers,
             profile=options.profile,
+            shed=options.shed == "on",
+            listening=options.listening,
         )
     except ValueError as error:
         parser.error(str(error))
