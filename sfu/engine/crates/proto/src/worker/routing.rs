@@ -279,8 +279,9 @@ impl Worker {
         let Some(subscription) = self.subscription_mut(Place { transport: slot, subscription: place }) else {
             return;
         };
-        if subscription.replays() {
-            return; // it comes to the live edge by itself
+        // A replay comes to the live edge by itself; who is paused gets no picture yet.
+        if subscription.replays() || subscription.denied().paused {
+            return;
         }
         let shown = subscription.feed().map(|f| (f.track, f.encoding));
         if let Some((track, encoding)) = shown.or(subscription.track.map(|t| (t, 0))) {
