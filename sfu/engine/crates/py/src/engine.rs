@@ -305,7 +305,7 @@ impl Engine {
             ssrc: fit("ssrc", ssrc)?,
             rtx_ssrc: fit("rtx_ssrc", rtx_ssrc)?,
             encoding: specs::choice(encoding),
-            spared: spared,
+            spared,
         };
         self.node.send(Command::AddSubscription { transport, subscription });
         Ok(id)
