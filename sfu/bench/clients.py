@@ -33,6 +33,8 @@ class Joined:
     """From the POST to the first packet, of each."""
     refused: int
     """How many were sent to HLS instead."""
+    failed: int
+    """How many did not get through."""
     leave: Leave
 
 
@@ -40,7 +42,7 @@ async def join(
     url: str, viewers: int, rate: float, processes: int, *, stay: bool = False, nice: int = 0
 ) -> Joined:
     """Have viewers join at ``rate`` a second, all processes together; they stay until ``leave()`` if they
-    ``stay``. Raises ConnectionError where one doesn't get through."""
+    ``stay``. Raises ConnectionError where a process ends before that."""
     processes = min(processes, viewers)
     counts = [viewers // processes + (i < viewers % processes) for i in range(processes)]
     clients = [
@@ -59,7 +61,7 @@ async def join(
     ]
     leave = Leave(clients)
     took: list[float] = []
-    refused = 0
+    refused = failed = 0
     for client in clients:
         assert client.stdout is not None
         line = await client.stdout.readline()
@@ -69,7 +71,8 @@ async def join(
         told = json.loads(line)
         took += told["ms"]
         refused += told["refused"]
+        failed += told["failed"]
     print(f"join: {len(took)} viewers", file=sys.stderr)
     if not stay:
         await leave()
-    return Joined(took, refused, leave)
+    return Joined(took, refused, failed, leave)

@@ -65,6 +65,9 @@ async def _measure(viewers: int, rate: float, processes: int, workers: int) -> d
         cpu = time.process_time()
         joined = await join(url, viewers, rate, processes, stay=True)
         cpu = time.process_time() - cpu
+        if joined.failed or joined.refused:
+            await joined.leave()
+            raise ConnectionError(f"{joined.failed + joined.refused} viewers did not get through")
         await asyncio.sleep(SETTLE_S)
         resident = _resident() - before
         # What of it is Python's, from viewers that join under its allocator's eyes.

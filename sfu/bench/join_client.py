@@ -2,8 +2,8 @@
 
     python -m sfu.bench.join_client URL COUNT RATE NICE
 
-One line of JSON when all are through: the milliseconds from POST to first RTP packet of each, and how many
-were refused a seat; then they stay until standard input ends. NICE is added to the process's niceness: real
+One line of JSON when all are done: the milliseconds from POST to first RTP packet of each, how many were
+refused a seat and how many did not get through; then they stay until standard input ends. NICE is added to the process's niceness: real
 viewers run on other machines.
 """
 
@@ -227,18 +227,25 @@ async def _run(url: str, count: int, rate: float) -> None:
     loop = asyncio.get_running_loop()
     begin = loop.time()
 
+    refused = failed = 0
+
     async def join(number: int, viewer: JoiningViewer) -> float | None:
+        nonlocal refused, failed
         await asyncio.sleep(begin + number / rate - loop.time())
         try:
             async with asyncio.timeout(JOIN_S):
                 return await viewer.join(http, url)
         except NoSeatLeft:
-            return None
+            refused += 1
+        except (OSError, TimeoutError) as error:
+            failed += 1
+            print(f"join: {type(error).__name__} {error}", file=sys.stderr)
+        return None
 
     async with ClientSession() as http:
         took = await asyncio.gather(*(join(i, viewer) for i, viewer in enumerate(viewers)))
     through = [round(ms, 2) for ms in took if ms is not None]
-    print(json.dumps({"ms": through, "refused": len(took) - len(through)}), flush=True)
+    print(json.dumps({"ms": through, "refused": refused, "failed": failed}), flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
     for viewer in viewers:
         viewer.leave()

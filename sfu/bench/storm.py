@@ -63,6 +63,7 @@ async def measure(
         "watching": watching,
         "joined": len(first),
         "refused": joined.refused,
+        "failed": joined.failed,
         "took_s": round(took, 2),
         "first_packet_ms": {
             "p50": first[len(first) // 2] if first else None,

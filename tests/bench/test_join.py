@@ -24,7 +24,7 @@ def test_keys_and_counts() -> None:
 
 def test_a_storm_tells_what_the_watchers_saw() -> None:
     result = join.run(["--storm", "4", "--within", "0.5", "--watching", "2", "--processes", "1"])
-    assert (result["storm"], result["watching"], result["joined"], result["refused"]) == (4, 2, 4, 0)
+    assert (result["storm"], result["watching"], result["joined"], result["failed"]) == (4, 2, 4, 0)
     seen = result["added_latency_ms"]
     assert isinstance(seen, dict)
     for part in ("before", "during", "after"):

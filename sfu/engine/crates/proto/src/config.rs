@@ -37,7 +37,8 @@ pub struct Limits {
     pub history_packets: usize,
     /// Older groups of pictures are not replayed: at four times its rate 2.5 s takes 0.8 s to catch up.
     pub replay_age: Duration,
-    /// Bits per second that all replays of a worker may take together: 200 joins of 5 Mb/s at once.
+    /// Bits per second that all replays of a worker may take together: 150 joins a second of 5 Mb/s, each a
+    /// second into its group of pictures. Who comes beyond that waits for the next keyframe.
     pub replay_bps: u64,
     /// Packets waiting in one transport's queue before video is dropped: 1 s at 10 Mb/s.
     pub queue_packets: usize,

@@ -164,7 +164,8 @@ impl Subscription {
     }
 
     /// Choose the encoding of `track` again: after a subscription, a choice, or a change of what flows.
-    pub fn choose(&mut self, now: Time, id: TrackId, track: &Track, limits: &Limits) -> Wish {
+    /// `history`: how old a group of pictures may be to be replayed, None for no replay.
+    pub fn choose(&mut self, now: Time, id: TrackId, track: &Track, history: Option<Duration>) -> Wish {
         let target = self.wanted(now, track);
         self.target = Some(target);
         if self.kind == Kind::Audio {
@@ -179,7 +180,7 @@ impl Subscription {
             // So does the track that is left, until the worker says that it was lost.
             Some(feed) if feed.track != id => Wish::Keyframe(target),
             _ if self.denied.paused => Wish::Nothing,
-            _ => self.replay(now, id, track, target, limits),
+            _ => self.replay(now, id, track, target, history),
         }
     }
 
@@ -277,8 +278,9 @@ impl Subscription {
         if self.denied.paused && self.withholds(id, track, packet) {
             return (None, Wish::Nothing);
         }
+        let overdue = packet.keyframe_start && self.replay_overdue(now);
         if let Some(feed) = &mut self.feed {
-            if feed.carries(id, packet) {
+            if feed.carries(id, packet) && !overdue {
                 let behind = match &feed.replay {
                     Some(replay) => packet.seq >= replay.cursor, // the replay comes to it
                     None => false,

@@ -16,6 +16,7 @@ use rand::SeedableRng;
 
 use crate::config::Config;
 use crate::directory::{Directory, TransportSlot};
+use crate::egress::ReplayBudget;
 use crate::ice::Pair;
 use crate::load::Load;
 use crate::message::{
@@ -25,7 +26,7 @@ use crate::outbound::Outbound;
 use crate::stats::WorkerStats;
 use crate::time::Time;
 use crate::track::{Place, Track};
-use crate::transport::{push_datagram, Context, ReplayBudget, Stopped, Transport};
+use crate::transport::{push_datagram, Context, Stopped, Transport};
 
 use shed::Round;
 use taps::{Injector, Tap};
@@ -198,8 +199,7 @@ impl Worker {
                 continue;
             };
             let mut cx = Context { now, config: &self.config, rng: &mut self.rng, events: &mut self.events };
-            let stopped =
-                transport.transmit(&mut cx, &self.tracks, &mut self.budget, &self.stats, out, ARENA);
+            let stopped = transport.transmit(&mut cx, &self.tracks, &self.stats, out, ARENA);
             if stopped == Stopped::Full {
                 self.dirty.push_front(slot);
                 return true;

@@ -12,6 +12,7 @@ mod world;
 mod day;
 mod forwarding;
 mod hostile;
+mod joins;
 mod overload;
 mod random_peer;
 mod reach;

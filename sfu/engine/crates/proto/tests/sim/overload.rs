@@ -143,5 +143,5 @@ fn what_others_depend_on_is_spared() {
     assert!(world.directory.workers[0].paused.get() > 4);
     assert_eq!(world.directory.subscription(101).unwrap().shed.get(), 0);
     let freeze = world.peer::<Viewer>(viewer_at(0)).longest_freeze(from, end);
-    assert!(freeze < seconds(0.3), "{freeze:?}");
+    assert!(freeze < seconds(0.5), "{freeze:?}");
 }
