@@ -3,8 +3,8 @@
     python -m sfu.bench.join_client URL COUNT RATE NICE
 
 One line of JSON when all are done: the milliseconds from POST to first RTP packet of each, how many were
-refused a seat and how many did not get through; then they stay until standard input ends. NICE is added to the process's niceness: real
-viewers run on other machines.
+refused a seat and how many did not get through; then they stay until standard input ends. NICE is added to
+the process's niceness: real viewers run on other machines.
 """
 
 from __future__ import annotations
