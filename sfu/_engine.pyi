@@ -52,6 +52,7 @@ Profile: TypeAlias = Literal["SRTP_AEAD_AES_128_GCM", "SRTP_AEAD_AES_256_GCM", "
 # ("resolution", track, rid, width, height)    as its keyframes tell
 # ("keyframe-needed", track, rid)              of an injected track
 # ("codec-mismatch", transport, subscription, codec_name)   nothing is sent until the source changes
+# ("load", worker, stage, lateness_us)         it sheds more or less: "clear", "layers", "seats", "thin"
 # ("tap-readable", tap)                        its queue went from empty to not empty
 # ("overflow", count)                          events were lost: the reader was too slow
 Event: TypeAlias = (
@@ -64,6 +65,7 @@ Event: TypeAlias = (
     | tuple[Literal["resolution"], int, str, int, int]
     | tuple[Literal["keyframe-needed"], int, str]
     | tuple[Literal["codec-mismatch"], int, int, str]
+    | tuple[Literal["load"], int, Literal["clear", "layers", "seats", "thin"], int]
     | tuple[Literal["tap-readable"], int]
     | tuple[Literal["overflow"], int]
 )
@@ -185,7 +187,10 @@ class Engine:
         ssrc: int,
         rtx_ssrc: int,
         encoding: str = "auto",
-    ) -> int: ...
+        spared: bool = False,
+    ) -> int:
+        """``spared``: no load takes anything from it, because more depends on it than one viewer."""
+
     def remove_subscription(self, transport: int, subscription: int) -> None: ...
     def set_source(self, transport: int, subscription: int, source: int) -> None: ...
     def set_encoding(self, transport: int, subscription: int, encoding: str) -> None:
@@ -209,6 +214,14 @@ class Engine:
         """Stop the threads and close the sockets; idempotent."""
 
 def bench_forward(
-    *, viewers: int, mbps: float, seconds: float, gso: bool, workers: int, profile: Profile
+    *,
+    viewers: int,
+    mbps: float,
+    seconds: float,
+    gso: bool,
+    workers: int,
+    profile: Profile,
+    shed: bool = True,
+    listening: int | None = None,
 ) -> dict[str, object]:
     """Forward a generated publisher to ``viewers`` over loopback; see CONTRACT "Benchmarks" for keys."""

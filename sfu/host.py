@@ -242,6 +242,7 @@ class HostSubscriber(_HostSession):
                 ssrc=line.ssrc,
                 rtx_ssrc=line.rtx_ssrc,
                 encoding=wanted,
+                spared=True,
             )
         elif wanted != line.encoding:
             line.encoding = wanted

@@ -14,6 +14,7 @@ from sfu.addresses import candidate_addresses
 from sfu.config import SfuConfig
 from sfu.events import StreamEvent
 from sfu.identity import NodeIdentity, utc_now
+from sfu.load import Load
 from sfu.pending import Pending
 from sfu.sdp.answer import Candidate
 from sfu.seats import Seats
@@ -81,6 +82,7 @@ class Sfu:
         self.identity = NodeIdentity(now)
         self.seats = Seats(self.config.seats_per_stream, self.config.seats_per_node)
         self.pending = Pending(self.config.pending_per_address)
+        self.load = Load(self.seats)
         self.tasks = TaskOwner()
         self.router = Router(self)
         self.sessions = Sessions()
@@ -227,6 +229,8 @@ class Sfu:
             case ("codec-mismatch", transport_id, subscription, name):
                 if report := self._mismatches.get(transport_id):
                     report(subscription, name)
+            case ("load", worker, stage, lateness_us):
+                self.load.handle(worker, stage, lateness_us)
             case ("tap-readable", tap_id):
                 if tap := self._taps.get(tap_id):
                     tap.handle_readable()

@@ -10,7 +10,7 @@ __all__ = ["NoSeat", "Seat", "Seats"]
 
 
 class NoSeat(LookupError):
-    """Every seat of the stream or of the node is taken."""
+    """Every seat of the stream or of the node is taken, or the node is too busy for more."""
 
 
 class Seat(Claim):
@@ -23,6 +23,8 @@ class Seats:
     def __init__(self, per_stream: int, per_node: int | None) -> None:
         self.per_stream = per_stream
         self.per_node = per_node
+        self.refusing = False
+        """Whether the engine has no time for further viewers."""
         self._taken: Counter[str] = Counter()
 
     @property
@@ -34,6 +36,8 @@ class Seats:
 
     def free(self, stream_id: str, per_stream: int | None = None) -> int:
         """Seats that a viewer of the stream could take now."""
+        if self.refusing:
+            return 0
         limit = self.per_stream if per_stream is None else per_stream
         left = limit - self._taken[stream_id]
         if self.per_node is not None:

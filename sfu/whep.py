@@ -87,7 +87,9 @@ def whep_routes(
                 "no-seat",
                 503,
                 "No seat",
-                "Every WebRTC seat is taken; the stream is to be had over HLS.",
+                "This node is too busy for another viewer; the stream is to be had over HLS."
+                if sfu.seats.refusing
+                else "Every WebRTC seat is taken; the stream is to be had over HLS.",
                 headers={"Retry-After": str(RETRY_AFTER_S)},
                 manifest_url=grant.manifest_url,
             ) from None

@@ -22,6 +22,8 @@ class MediaCounters:
 
     totals: Mapping[str, int] = field(default_factory=dict)
     gauges: Mapping[str, int] = field(default_factory=dict)
+    lateness_us: int = 0
+    """Standing lateness of the latest engine worker: what it read last had waited at least this long."""
     forward_us: int = 0
     """Microseconds between a packet's arrival and its last send, summed up, and of how many packets."""
     forward_count: int = 0
@@ -40,6 +42,7 @@ TOTALS = {
     "rtx_sent": "packets sent again to viewers",
     "pli_sent": "keyframes asked for at publishers",
     "pli_received": "keyframes that viewers asked for",
+    "packets_shed": "packets withheld from viewers because of load",
 }
 GAUGES = {
     "seats": "WebRTC viewers",
@@ -47,6 +50,9 @@ GAUGES = {
     "streams_live": "streams that this node carries",
     "transports": "WebRTC transports",
     "subscriptions": "tracks that are sent to somebody",
+    "seats_refused": "1 while new viewers are refused because of load",
+    "viewers_stepped_down": "viewers with a lower encoding than they want because of load",
+    "viewers_paused": "viewers whose video pauses because of load",
 }
 
 
@@ -60,6 +66,11 @@ class _MediaCollector(Collector):
             yield CounterMetricFamily(f"spillway_{name}", meaning, value=counters.totals.get(name, 0))
         for name, meaning in GAUGES.items():
             yield GaugeMetricFamily(f"spillway_{name}", meaning, value=counters.gauges.get(name, 0))
+        yield GaugeMetricFamily(
+            "spillway_engine_lateness_seconds",
+            "how long what the latest engine worker reads has waited, at least",
+            value=counters.lateness_us / 1e6,
+        )
         yield SummaryMetricFamily(
             "spillway_forward_latency_seconds",
             "latency that forwarding added to a packet",

@@ -101,7 +101,8 @@ CATALOGUE: Mapping[str, ProblemKind] = {
             "no-seat",
             503,
             "No seat",
-            "Every WebRTC seat is taken. The stream plays over HLS at `manifest_url`.",
+            "Every WebRTC seat is taken, or the node is too busy for another. The stream plays over HLS at "
+            "`manifest_url`.",
         ),
         ProblemKind("bad-sdp", 400, "Bad SDP", "The detail says what is wrong with the offer."),
         ProblemKind("bad-fragment", 422, "Bad SDP fragment", "PATCH takes an SDP fragment (RFC 8840)."),

@@ -36,6 +36,7 @@ from signaling.store.interfaces import Streams
 
 __all__ = ["WebRtc", "sfu_config"]
 
+WORKER_GAUGES = {"stepped_down": "viewers_stepped_down", "paused": "viewers_paused"}
 WORKER_TOTALS = ("packets_received", "packets_sent", "bytes_received", "bytes_sent")
 TRACK_TOTALS = {"lost": "packets_lost", "nack_sent": "nack_sent", "pli_sent": "pli_sent"}
 SUBSCRIPTION_TOTALS = {
@@ -43,6 +44,7 @@ SUBSCRIPTION_TOTALS = {
     "nack_received": "nack_received",
     "rtx_sent": "rtx_sent",
     "pli_received": "pli_received",
+    "shed": "packets_shed",
 }
 
 
@@ -128,7 +130,10 @@ class WebRtc:
                 "streams_live": sum(each.live for each in streams),
                 "transports": sum(worker["transports"] for worker in workers),
                 "subscriptions": sum(worker["subscriptions"] for worker in workers),
+                "seats_refused": int(self._sfu.seats.refusing),
+                **{gauge: sum(worker[name] for worker in workers) for name, gauge in WORKER_GAUGES.items()},
             },
+            lateness_us=max((worker["lateness_us"] for worker in workers), default=0),
             forward_us=sum(worker["forward_us"] for worker in workers),
             forward_count=sum(worker["forward_count"] for worker in workers),
         )
@@ -219,6 +224,7 @@ def sfu_config(settings: Settings) -> SfuConfig:
             for each in settings.ice_servers
             for url in each.urls
         ),
+        limits={"shed_above_ms": settings.shed_above_ms},
         seats_per_stream=settings.seats_per_stream,
         seats_per_node=settings.seats_per_node,
         hosts_per_stage=settings.hosts_per_stage,

@@ -32,6 +32,13 @@ def run(argv: Sequence[str]) -> dict[str, object]:
         action="store_true",
         help="run with one worker first, and say how many times its load all workers carry",
     )
+    parser.add_argument(
+        "--shed",
+        choices=("on", "off"),
+        default="on",
+        help="load that is too much (default on)",
+    )
+    parser.add_argument("--listening", type=int, help="viewers that read what they get (default all)")
     options = parser.parse_args(argv)
 
     def measure(workers: int) -> dict[str, object]:
@@ -42,6 +49,8 @@ def run(argv: Sequence[str]) -> dict[str, object]:
             gso=options.gso == "on",
             workers=workers,
             profile=options.profile,
+            shed=options.shed == "on",
+            listening=options.listening,
         )
 
     try:

@@ -1,9 +1,10 @@
 """Viewers that join over WHEP with a whole DTLS handshake, in a process of their own: ``join`` starts some.
 
-    python -m sfu.bench.join_client URL COUNT RATE
+    python -m sfu.bench.join_client URL COUNT RATE NICE
 
-One line of JSON, the milliseconds from POST to first RTP packet of each, when all have one; then they stay
-until standard input ends.
+One line of JSON when all are done: the milliseconds from POST to first RTP packet of each, how many were
+refused a seat and how many did not get through; then they stay until standard input ends. NICE is added to
+the process's niceness: real viewers run on other machines.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import os
 import socket
 import sys
 import time
-from typing import cast
 
 from aiohttp import ClientSession
 from aioice import stun
@@ -23,7 +23,7 @@ from pylibsrtp import Policy, Session
 from sfu.dtls import DtlsIdentity, DtlsTransport
 from sfu.sdp.offer import Fingerprint
 
-__all__ = ["main"]
+__all__ = ["BenchPeer", "JoiningViewer", "NoSeatLeft", "main", "offer"]
 
 RECEIVER_REPORT = bytes.fromhex("80c9000100000001")
 """RFC 3550 section 6.4.2, of SSRC 1, about nothing: authentic SRTCP tells the node that we have keys."""
@@ -36,6 +36,10 @@ PROFILES = {
     "SRTP_AEAD_AES_256_GCM": Policy.SRTP_PROFILE_AEAD_AES_256_GCM,
     "SRTP_AES128_CM_SHA1_80": Policy.SRTP_PROFILE_AES128_CM_SHA1_80,
 }
+
+
+class NoSeatLeft(ConnectionError):
+    """503: the node sends the viewer to HLS."""
 
 
 def offer(ufrag: str, pwd: str, fingerprint: str) -> str:
@@ -73,64 +77,78 @@ def offer(ufrag: str, pwd: str, fingerprint: str) -> str:
     return "\r\n".join([*lines, ""])
 
 
-class JoiningViewer(asyncio.DatagramProtocol):
-    """One viewer: ICE as the controlling side, DTLS as the client, SRTP only to be counted."""
+class BenchPeer:
+    """One peer of the node: ICE as the controlling side, DTLS as the client. ``handle_rtp`` gets its SRTP."""
 
     def __init__(self, identity: DtlsIdentity) -> None:
         self._identity = identity
         self._ufrag, self._pwd = os.urandom(4).hex(), os.urandom(16).hex()
         self._dtls_in: asyncio.Queue[bytes] = asyncio.Queue()
         self._answered = asyncio.Event()
-        self._first_packet = asyncio.Event()
-        self._protect: Session | None = None
-        self._transport: asyncio.DatagramTransport | None = None
+        self.protect: Session | None = None
+        self.unprotect: Session | None = None
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         self._consent: asyncio.Task[None] | None = None
         self._remote_ufrag = self._remote_pwd = ""
+        self._remote = ("", 0)
 
-    async def join(self, http: ClientSession, url: str) -> float:
-        """Milliseconds from the POST to the first RTP packet."""
-        begin = time.perf_counter()
-        body = offer(self._ufrag, self._pwd, self._identity.fingerprint.value)
+    def offer(self, ufrag: str, pwd: str, fingerprint: str) -> str:
+        return offer(ufrag, pwd, fingerprint)
+
+    def handle_rtp(self, data: bytes) -> None:
+        """A packet of SRTP."""
+
+    async def connect(self, http: ClientSession, url: str) -> DtlsTransport:
+        """POST, ICE and DTLS; returns the association, to be released. Raises ConnectionError."""
+        body = self.offer(self._ufrag, self._pwd, self._identity.fingerprint.value)
         async with http.post(url, data=body, headers={"Content-Type": "application/sdp"}) as response:
             answer = await response.text()
+            if response.status == 503:
+                raise NoSeatLeft(answer)
             if response.status != 201:
                 raise ConnectionError(f"{response.status}: {answer}")
         lines = [line.partition(":") for line in answer.splitlines()]
         fields = {name: value for name, _, value in reversed(lines)}
         self._remote_ufrag, self._remote_pwd = fields["a=ice-ufrag"], fields["a=ice-pwd"]
         host, port = fields["a=candidate"].split()[4:6]
-        loop = asyncio.get_running_loop()
-        await loop.create_datagram_endpoint(
-            lambda: self, remote_addr=(host, int(port)), family=socket.AF_INET
-        )
-        self._consent = loop.create_task(self._check())
+        self._remote = (host, int(port))
+        self._socket.connect(self._remote)
+        asyncio.get_running_loop().add_reader(self._socket, self.read, self._socket)
+        self._consent = asyncio.create_task(self._check())
         await self._answered.wait()
         algorithm, value = fields["a=fingerprint"].split()
         dtls = DtlsTransport(_Link(self), self._identity, "client", self._take_keys)
         await dtls.handshake([Fingerprint(algorithm, value)])
-        assert self._protect is not None
-        self.send(self._protect.protect_rtcp(RECEIVER_REPORT))
-        await self._first_packet.wait()
-        took = time.perf_counter() - begin
-        await dtls.release()
-        return took * 1e3
+        assert self.protect is not None
+        self.send(self.protect.protect_rtcp(RECEIVER_REPORT))
+        return dtls
+
+    def read(self, received: socket.socket) -> None:
+        """Take what has arrived."""
+        while True:
+            try:
+                data = received.recv(2048)
+            except BlockingIOError:
+                return
+            self.handle_datagram(data)
+
+    def stop_reading(self) -> None:
+        """What comes from now on is left to the kernel, which drops it when its buffer is full."""
+        asyncio.get_running_loop().remove_reader(self._socket)
 
     def leave(self) -> None:
         if self._consent is not None:
             self._consent.cancel()
-        if self._transport is not None:
-            self._transport.close()
+        self.stop_reading()
+        self._socket.close()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.DatagramTransport, transport)
-
-    def datagram_received(self, data: bytes, addr: object) -> None:
+    def handle_datagram(self, data: bytes) -> None:
         if data[0] < 4:
             self._handle_stun(data)
         elif data[0] < 64:
             self._dtls_in.put_nowait(data)
         elif not 192 <= data[1] <= 223:
-            self._first_packet.set()
+            self.handle_rtp(data)
 
     def _handle_stun(self, data: bytes) -> None:
         message = stun.parse_message(data)
@@ -138,8 +156,7 @@ class JoiningViewer(asyncio.DatagramProtocol):
             self._answered.set()
             return
         answer = stun.Message(stun.Method.BINDING, stun.Class.RESPONSE, transaction_id=message.transaction_id)
-        assert self._transport is not None
-        answer.attributes["XOR-MAPPED-ADDRESS"] = self._transport.get_extra_info("peername")
+        answer.attributes["XOR-MAPPED-ADDRESS"] = self._remote
         answer.add_message_integrity(self._pwd.encode())
         self.send(bytes(answer))
 
@@ -155,15 +172,38 @@ class JoiningViewer(asyncio.DatagramProtocol):
             await asyncio.sleep(CONSENT_S if self._answered.is_set() else CHECK_S)
 
     def _take_keys(self, profile: str, receive: bytes, send: bytes) -> None:
-        policy = Policy(key=send, ssrc_type=Policy.SSRC_ANY_OUTBOUND, srtp_profile=PROFILES[profile])
-        self._protect = Session(policy)
+        for key, kind, name in (
+            (send, Policy.SSRC_ANY_OUTBOUND, "protect"),
+            (receive, Policy.SSRC_ANY_INBOUND, "unprotect"),
+        ):
+            setattr(self, name, Session(Policy(key=key, ssrc_type=kind, srtp_profile=PROFILES[profile])))
 
     async def receive_dtls(self) -> bytes:
         return await self._dtls_in.get()
 
     def send(self, data: bytes) -> None:
-        if self._transport is not None:
-            self._transport.sendto(data)
+        self._socket.send(data)
+
+
+class JoiningViewer(BenchPeer):
+    """A viewer that waits for its first packet and counts no further."""
+
+    def __init__(self, identity: DtlsIdentity) -> None:
+        super().__init__(identity)
+        self._first_packet = asyncio.Event()
+
+    def handle_rtp(self, data: bytes) -> None:
+        self._first_packet.set()
+
+    async def join(self, http: ClientSession, url: str) -> float:
+        """Milliseconds from the POST to the first RTP packet."""
+        begin = time.perf_counter()
+        dtls = await self.connect(http, url)
+        await self._first_packet.wait()
+        took = time.perf_counter() - begin
+        await dtls.release()
+        self.stop_reading()
+        return took * 1e3
 
 
 class _Link:
@@ -171,7 +211,7 @@ class _Link:
 
     role = "controlling"
 
-    def __init__(self, viewer: JoiningViewer) -> None:
+    def __init__(self, viewer: BenchPeer) -> None:
         self._viewer = viewer
 
     async def _recv(self) -> bytes:
@@ -187,21 +227,33 @@ async def _run(url: str, count: int, rate: float) -> None:
     loop = asyncio.get_running_loop()
     begin = loop.time()
 
-    async def join(number: int, viewer: JoiningViewer) -> float:
+    refused = failed = 0
+
+    async def join(number: int, viewer: JoiningViewer) -> float | None:
+        nonlocal refused, failed
         await asyncio.sleep(begin + number / rate - loop.time())
-        async with asyncio.timeout(JOIN_S):
-            return await viewer.join(http, url)
+        try:
+            async with asyncio.timeout(JOIN_S):
+                return await viewer.join(http, url)
+        except NoSeatLeft:
+            refused += 1
+        except (OSError, TimeoutError) as error:
+            failed += 1
+            print(f"join: {type(error).__name__} {error}", file=sys.stderr)
+        return None
 
     async with ClientSession() as http:
         took = await asyncio.gather(*(join(i, viewer) for i, viewer in enumerate(viewers)))
-    print(json.dumps([round(ms, 2) for ms in took]), flush=True)
+    through = [round(ms, 2) for ms in took if ms is not None]
+    print(json.dumps({"ms": through, "refused": refused, "failed": failed}), flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
     for viewer in viewers:
         viewer.leave()
 
 
 def main() -> None:
-    url, count, rate = sys.argv[1:4]
+    url, count, rate, nice = sys.argv[1:5]
+    os.nice(int(nice))
     asyncio.run(_run(url, int(count), float(rate)))
 
 

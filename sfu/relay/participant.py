@@ -153,6 +153,7 @@ class RelayParticipant:
                 ssrc=ssrc,
                 rtx_ssrc=rtx_ssrc,
                 encoding=rid,
+                spared=True,
             )
             for rid, (ssrc, rtx_ssrc) in zip(rids or ["auto"], ssrcs, strict=True)
         ]

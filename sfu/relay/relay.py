@@ -176,6 +176,7 @@ class Relay:
             ssrc=message["ssrcs"][0][0],
             rtx_ssrc=message["ssrcs"][0][1],
             encoding=message["encoding"],
+            spared=True,
         )
         self._taps[request] = (subscription, source)
         self._reply(request)

@@ -20,7 +20,16 @@ def test_keys_and_counts(gso: str) -> None:
         "lost",
         "added_latency_ms",
     }
-    assert contract | {"workers", "profile", "mbps", "seconds", "samples", "kernel"} == set(result)
+    assert contract | {
+        "workers",
+        "profile",
+        "mbps",
+        "seconds",
+        "samples",
+        "kernel",
+        "shed",
+        "listening",
+    } == set(result)
     assert (result["viewers"], result["workers"], result["lost"]) == (3, 2, 0)
     if gso == "off":
         assert result["gso"] is False

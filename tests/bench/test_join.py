@@ -22,7 +22,20 @@ def test_keys_and_counts() -> None:
     assert 0 < first["p50"] <= first["p99"]
 
 
-@pytest.mark.parametrize("bad", [["--viewers", "0"], ["--rate", "-1"], ["--processes", "none"]])
+def test_a_storm_tells_what_the_watchers_saw() -> None:
+    result = join.run(["--storm", "4", "--within", "0.5", "--watching", "2", "--processes", "1"])
+    assert (result["storm"], result["watching"], result["joined"], result["failed"]) == (4, 2, 4, 0)
+    seen = result["added_latency_ms"]
+    assert isinstance(seen, dict)
+    for part in ("before", "during", "after"):
+        assert set(seen[part]) == {"p50", "p99", "max", "lost", "samples"}
+        assert 0 < seen[part]["p50"] <= seen[part]["p99"] <= seen[part]["max"]
+        assert seen[part]["samples"] > 0
+
+
+@pytest.mark.parametrize(
+    "bad", [["--viewers", "0"], ["--storm", "0"], ["--rate", "-1"], ["--processes", "none"]]
+)
 def test_bad_options_end_with_usage(bad: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as refused:
         join.run(bad)

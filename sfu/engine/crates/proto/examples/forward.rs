@@ -257,6 +257,7 @@ fn main() {
             ssrc: 1_000 + 2 * id as u32,
             rtx_ssrc: 1_001 + 2 * id as u32,
             encoding: Choice::Auto,
+            spared: false,
         };
         bench.open(id, Command::AddSubscription { transport: id, subscription });
     }

@@ -43,7 +43,8 @@ pub struct Limits {
     pub history_packets: usize,
     /// Older groups of pictures are not replayed: at four times its rate 2.5 s takes 0.8 s to catch up.
     pub replay_age: Duration,
-    /// Bits per second that all replays of a worker may take together: 200 joins of 5 Mb/s at once.
+    /// Bits per second that all replays of a worker may take together: 150 joins a second of 5 Mb/s, each a
+    /// second into its group of pictures. Who comes beyond that waits for the next keyframe.
     pub replay_bps: u64,
     /// Packets waiting in one transport's queue before video is dropped: 1 s at 10 Mb/s.
     pub queue_packets: usize,
@@ -51,6 +52,9 @@ pub struct Limits {
     pub handshakes: usize,
     /// Without an authenticated STUN request for this long a transport is closed (RFC 7675: 30 s).
     pub consent: Duration,
+    /// Standing lateness from which on load is shed, zero never: 30 ms is a frame. Who is later than that
+    /// through a whole tick of 200 ms does not keep up.
+    pub shed_above: Duration,
     /// A transport that nobody has reached yet, or that has no keys yet, is closed after this: else a guest
     /// who never ends a handshake would hold its place.
     pub connect: Duration,
@@ -89,6 +93,7 @@ impl Default for Limits {
             queue_packets: 1_024,
             handshakes: 256,
             consent: Duration::from_secs(30),
+            shed_above: Duration::from_millis(30),
             connect: Duration::from_secs(30),
             publisher_patience: Duration::from_secs(5),
             paths_per_transport: 8,

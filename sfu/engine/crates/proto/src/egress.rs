@@ -108,10 +108,19 @@ impl Queues {
     }
 }
 
+/// How much a sender that is called late may make up for: what a busy worker's turn lasts at most.
+const LATE: Duration = Duration::from_millis(100);
+
+/// Replays begin at once as long as those begun are done within this at the budget's rate: 50 joiners of
+/// 5 Mb/s at 1 Gb/s.
+const REPLAYS_AT_ONCE: Duration = Duration::from_millis(250);
+
 /// A leaky bucket: when the next paced packet may leave.
 #[derive(Debug, Default)]
 pub struct Pacer {
     next: Time,
+    /// Something has waited since the last packet: time that passed was not idle.
+    waits: bool,
 }
 
 impl Pacer {
@@ -128,18 +137,73 @@ impl Pacer {
         self.next
     }
 
+    /// Whether something is left that waits for its turn.
+    pub fn leave(&mut self, waits: bool) {
+        self.waits = waits;
+    }
+
     /// `bytes` left at `now`, at `rate_bps`.
     pub fn sent(&mut self, now: Time, bytes: usize, rate_bps: u64) {
         let spent = Duration::from_nanos(bytes as u64 * 8 * 1_000_000_000 / rate_bps.max(1));
-        // The bucket holds a burst: idle time beyond it is not saved up.
-        let start = self.next.max(now - BURST);
+        // The bucket holds a burst: idle time beyond it is not saved up. Time in which a packet was due and
+        // nobody came is not lost: else a busy worker would never send what it has.
+        let start = self.next.max(now - if self.waits { LATE } else { BURST });
         self.next = start + spent;
+    }
+}
+
+/// A worker's allowance for replays. Who would not get through in time begins none: too slow a replay falls
+/// behind the live edge for ever.
+#[derive(Debug, Default)]
+pub struct ReplayBudget(Pacer);
+
+impl ReplayBudget {
+    /// Whether another may begin.
+    pub fn admits(&self, now: Time) -> bool {
+        self.0.next() <= now + REPLAYS_AT_ONCE
+    }
+
+    /// One of `bytes` begins.
+    pub fn admit(&mut self, now: Time, bytes: usize, rate_bps: u64) {
+        self.0.sent(now, bytes, rate_bps);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_is_called_late_makes_up_for_it_only_if_something_waited() {
+        for (waits, expected) in [(false, 6), (true, 50)] {
+            let mut pacer = Pacer::default();
+            let mut now = Time::from_micros(1_000_000);
+            while pacer.ready(now) {
+                pacer.sent(now, 1_250, 10_000_000); // 1 ms each
+            }
+            pacer.leave(waits);
+            now += Duration::from_millis(50);
+            let mut sent = 0;
+            while pacer.ready(now) {
+                pacer.sent(now, 1_250, 10_000_000);
+                sent += 1;
+            }
+            assert_eq!(sent, expected);
+        }
+    }
+
+    #[test]
+    fn replays_begin_as_far_as_the_budget_goes() {
+        let mut budget = ReplayBudget::default();
+        let now = Time::from_micros(1_000_000);
+        let mut begun = 0;
+        while budget.admits(now) {
+            budget.admit(now, 625_000, 1_000_000_000); // 1 s of 5 Mb/s: 5 ms of the budget
+            begun += 1;
+        }
+        assert_eq!(begun, 52);
+        assert!(budget.admits(now + Duration::from_millis(5)));
+    }
 
     #[test]
     fn a_burst_lasts_five_milliseconds_and_the_rate_holds() {

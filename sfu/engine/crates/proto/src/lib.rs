@@ -18,6 +18,7 @@ pub mod directory;
 pub mod egress;
 pub mod extension;
 pub mod ice;
+pub mod load;
 pub mod message;
 pub mod nack;
 pub mod outbound;

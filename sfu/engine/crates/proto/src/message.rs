@@ -2,7 +2,9 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::load::Stage;
 use crate::packet::{Packet, Report};
 use crate::srtp::Profile;
 use crate::tap::TapQueue;
@@ -108,6 +110,8 @@ pub struct SubscriptionSpec {
     pub ssrc: u32,
     pub rtx_ssrc: u32,
     pub encoding: Choice,
+    /// More depends on it than one viewer (a relay, a host on stage): no load takes anything from it.
+    pub spared: bool,
 }
 
 /// Which encoding a subscription or tap wants.
@@ -248,6 +252,8 @@ pub enum Event {
     KeyframeNeeded { track: TrackId, rid: String },
     /// The source's codec is none that the subscription's peer accepts: nothing is sent.
     CodecMismatch { transport: TransportId, subscription: SubscriptionId, codec: String },
+    /// The worker sheds more or less than before; `lateness` is its standing lateness.
+    Load { worker: WorkerIndex, stage: Stage, lateness: Duration },
     /// A tap's queue went from empty to not empty.
     TapReadable { tap: TapId },
 }

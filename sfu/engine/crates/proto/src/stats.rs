@@ -74,6 +74,8 @@ stats! {
         packets, bytes, nack_received, rtx_sent, rtx_missed, pli_received, switches, replayed,
         /// From the peer's last receiver report.
         lost, fraction_lost_256, jitter_us, rtt_us,
+        /// Packets withheld while paused because of load.
+        shed,
         /// Index of the encoding that is being sent, plus one; 0 while nothing is.
         encoding,
     }
@@ -87,6 +89,11 @@ stats! {
         /// Media for other workers that found their inboxes full.
         messages_dropped,
         transports, subscriptions,
+        /// Standing lateness in microseconds: what was read last had waited at least this long.
+        lateness_us,
+        /// Whether new seats are refused, and subscriptions that receive less than they want, or nothing,
+        /// because of load.
+        seats_refused, stepped_down, paused,
         /// Sum and count of microseconds between a packet's arrival and its last send.
         forward_us, forward_count,
     }

@@ -131,6 +131,13 @@ impl Track {
         };
         (wanted..count).chain((0..wanted).rev()).find(|&i| self.flows(now, i)).unwrap_or(wanted)
     }
+
+    /// The encoding `steps` below `from` among those that flow, as far as there are any.
+    pub fn lower(&self, now: Time, from: u8, steps: u8) -> u8 {
+        let count = self.encodings.len() as u8;
+        let lower = (from.saturating_add(1)..count).filter(|&i| self.flows(now, i));
+        lower.take(usize::from(steps)).last().unwrap_or(from)
+    }
 }
 
 impl EncodingState {
@@ -177,6 +184,8 @@ mod tests {
         assert_eq!(track.choose(now, &Choice::Rid("h".into())), 1);
         assert_eq!(track.choose(now, &Choice::Rid("l".into())), 2);
         assert_eq!(track.choose(now, &Choice::Rid("unheard-of".into())), 1);
+        assert_eq!([0, 1, 2].map(|steps| track.lower(now, 1, steps)), [1, 2, 2]);
+        assert_eq!(track.lower(now, 2, 1), 2);
         let later = now + Duration::from_secs(2);
         assert_eq!(track.choose(later, &Choice::Rid("l".into())), 2);
         assert!(track.flow_changed(later));

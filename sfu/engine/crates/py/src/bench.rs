@@ -8,7 +8,8 @@ use udp::bench::{self, Options};
 use crate::{fields::fit, specs};
 
 #[pyfunction]
-#[pyo3(signature = (*, viewers, mbps, seconds, gso, workers, profile))]
+#[allow(clippy::too_many_arguments)] // keyword arguments
+#[pyo3(signature = (*, viewers, mbps, seconds, gso, workers, profile, shed = true, listening = None))]
 pub fn bench_forward<'py>(
     py: Python<'py>,
     viewers: i64,
@@ -17,6 +18,8 @@ pub fn bench_forward<'py>(
     gso: bool,
     workers: i64,
     profile: &str,
+    shed: bool,
+    listening: Option<i64>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let options = Options {
         viewers: usize::from(fit::<u16>("viewers", viewers)?),
@@ -25,7 +28,12 @@ pub fn bench_forward<'py>(
         gso,
         workers: usize::from(fit::<u8>("workers", workers)?),
         profile: specs::profile(profile)?,
+        shed,
+        listening: usize::from(fit::<u16>("listening", listening.unwrap_or(viewers))?),
     };
+    if options.listening == 0 || options.listening > options.viewers {
+        return Err(PyValueError::new_err("listening must be 1 to viewers"));
+    }
     if options.viewers == 0 || options.workers == 0 {
         return Err(PyValueError::new_err("viewers and workers must be at least 1"));
     }
@@ -40,7 +48,14 @@ pub fn bench_forward<'py>(
     dict.set_item("floor_us_per_packet", report.floor_us_per_packet)?;
     dict.set_item("ratio_to_floor", report.cpu_us_per_packet / report.floor_us_per_packet)?;
     dict.set_item("gso", report.gso)?;
+    dict.set_item("listening", options.listening)?;
     dict.set_item("lost", report.lost)?;
+    let shed = PyDict::new(py);
+    shed.set_item("packets", report.shed.packets)?;
+    shed.set_item("viewers_paused", report.shed.viewers_paused)?;
+    shed.set_item("seats_refused", report.shed.seats_refused)?;
+    shed.set_item("lateness_ms", report.shed.lateness.as_secs_f64() * 1e3)?;
+    dict.set_item("shed", shed)?;
     let latency = PyDict::new(py);
     latency.set_item("p50", report.latency_ms.p50)?;
     latency.set_item("p99", report.latency_ms.p99)?;

@@ -281,7 +281,7 @@ impl Engine {
         }
     }
 
-    #[pyo3(signature = (transport, *, kind, mid, source, codecs, ssrc, rtx_ssrc, encoding = "auto"))]
+    #[pyo3(signature = (transport, *, kind, mid, source, codecs, ssrc, rtx_ssrc, encoding = "auto", spared = false))]
     #[allow(clippy::too_many_arguments)] // keyword arguments
     fn add_subscription(
         &self,
@@ -293,6 +293,7 @@ impl Engine {
         ssrc: i64,
         rtx_ssrc: i64,
         encoding: &str,
+        spared: bool,
     ) -> PyResult<u64> {
         let id = self.next_id();
         let subscription = SubscriptionSpec {
@@ -304,6 +305,7 @@ impl Engine {
             ssrc: fit("ssrc", ssrc)?,
             rtx_ssrc: fit("rtx_ssrc", rtx_ssrc)?,
             encoding: specs::choice(encoding),
+            spared,
         };
         self.node.send(Command::AddSubscription { transport, subscription });
         Ok(id)

@@ -1,5 +1,6 @@
 //! The core's events as tuples that begin with their name.
 
+use proto::load::Stage;
 use proto::message::CloseReason;
 use proto::Event;
 use pyo3::prelude::*;
@@ -24,7 +25,19 @@ pub fn event_tuple(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyTuple>>
         Event::CodecMismatch { transport, subscription, codec } => {
             ("codec-mismatch", transport, subscription, codec).into_pyobject(py)
         }
+        Event::Load { worker, stage, lateness } => {
+            ("load", worker, stage_name(stage), lateness.as_micros() as u64).into_pyobject(py)
+        }
         Event::TapReadable { tap } => ("tap-readable", tap).into_pyobject(py),
+    }
+}
+
+fn stage_name(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Clear => "clear",
+        Stage::Layers => "layers",
+        Stage::Seats => "seats",
+        Stage::Thin => "thin",
     }
 }
 

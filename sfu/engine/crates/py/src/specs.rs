@@ -141,7 +141,7 @@ pub fn keys(profile: &str, receive: Vec<u8>, send: Vec<u8>) -> PyResult<SrtpKeys
     Ok(SrtpKeys { profile, receive, send })
 }
 
-const LIMIT_FIELDS: [&str; 19] = [
+const LIMIT_FIELDS: [&str; 20] = [
     "publisher_bps",
     "publisher_packets_per_s",
     "ssrcs_per_transport",
@@ -161,6 +161,7 @@ const LIMIT_FIELDS: [&str; 19] = [
     "tcp_connections",
     "tcp_connections_per_address",
     "tcp_pending_bytes",
+    "shed_above_ms",
 ];
 
 pub fn limits(dict: Option<&Bound<'_, PyDict>>) -> PyResult<Limits> {
@@ -196,6 +197,7 @@ pub fn limits(dict: Option<&Bound<'_, PyDict>>) -> PyResult<Limits> {
         ("consent_ms", &mut limits.consent),
         ("connect_ms", &mut limits.connect),
         ("publisher_patience_ms", &mut limits.publisher_patience),
+        ("shed_above_ms", &mut limits.shed_above),
     ] {
         if let Some(ms) = fields.number(name, "a number of milliseconds")? {
             *limit = Duration::from_millis(ms);

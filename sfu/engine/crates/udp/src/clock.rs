@@ -13,6 +13,12 @@ impl Clock {
         Time::from_micros(read(libc::CLOCK_MONOTONIC).as_micros() as u64)
     }
 
+    /// How long ago the wall clock showed `stamp`, as the kernel stamps datagrams. A step of the wall clock
+    /// in between makes it wrong once, for what was waiting then.
+    pub fn age(&self, stamp: Duration) -> Duration {
+        read(libc::CLOCK_REALTIME).saturating_sub(stamp)
+    }
+
     /// Wall clock minus this clock in microseconds, for `Config::wall_offset_us`.
     pub fn wall_offset_us(&self) -> i64 {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);

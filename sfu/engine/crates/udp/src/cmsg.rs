@@ -1,19 +1,20 @@
-//! Control messages: packet info and segment sizes (cmsg(3), ip(7), udp(7)).
+//! Control messages: packet info, segment sizes and receive times (cmsg(3), ip(7), udp(7), socket(7)).
 
 use std::mem::size_of;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ptr;
+use std::time::Duration;
 
 use crate::address::{in6_addr, in_addr};
 
-/// Room for a packet info of either family and a segment size, aligned as cmsghdr wants it.
+/// Room for a packet info of either family, a segment size and a receive time, aligned as cmsghdr wants it.
 #[derive(Clone, Copy)]
 #[repr(C, align(8))]
-pub struct Control(pub [u8; 88]);
+pub struct Control(pub [u8; 128]);
 
 impl Control {
     pub const fn empty() -> Control {
-        Control([0; 88])
+        Control([0; 128])
     }
 }
 
@@ -74,6 +75,8 @@ pub struct Received {
     pub local: Option<IpAddr>,
     /// Size of each datagram but the last, if GRO joined several.
     pub segment: Option<usize>,
+    /// When the kernel got it, on the wall clock (SO_TIMESTAMPNS).
+    pub stamp: Option<Duration>,
 }
 
 /// Reads the control messages of `header`.
@@ -99,6 +102,10 @@ pub unsafe fn read(header: &libc::msghdr) -> Received {
                 (libc::SOL_UDP, libc::UDP_GRO) => {
                     let segment: libc::c_int = ptr::read_unaligned(data.cast());
                     received.segment = usize::try_from(segment).ok().filter(|s| *s > 0);
+                }
+                (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) => {
+                    let stamp: libc::timespec = ptr::read_unaligned(data.cast());
+                    received.stamp = Some(Duration::new(stamp.tv_sec as u64, stamp.tv_nsec as u32));
                 }
                 _ => {}
             }

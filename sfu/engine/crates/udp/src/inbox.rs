@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::{Mutex, PoisonError};
 
-use proto::Message;
+use proto::{Message, Time};
 
 use crate::wake::Wake;
 
@@ -16,39 +16,50 @@ const MEDIA_CAPACITY: usize = 65_536;
 /// kept. Orders are never dropped (they are few and none comes twice); media is, past its capacity,
 /// because a worker that waited for another could wait for itself.
 pub struct Inbox {
-    messages: Mutex<VecDeque<Message>>,
+    waiting: Mutex<Waiting>,
     wake: Wake,
+}
+
+#[derive(Default)]
+struct Waiting {
+    messages: VecDeque<Message>,
+    /// When the oldest came.
+    since: Time,
 }
 
 impl Inbox {
     pub fn new() -> io::Result<Inbox> {
-        Ok(Inbox { messages: Mutex::default(), wake: Wake::new()? })
+        Ok(Inbox { waiting: Mutex::default(), wake: Wake::new()? })
     }
 
     /// Take what `batch` holds and return how many messages were dropped.
-    pub fn push(&self, batch: &mut Vec<Message>) -> u64 {
+    pub fn push(&self, now: Time, batch: &mut Vec<Message>) -> u64 {
         let mut dropped = 0;
-        let mut messages = self.messages.lock().unwrap_or_else(PoisonError::into_inner);
-        let was_empty = messages.is_empty();
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let was_empty = waiting.messages.is_empty();
+        if was_empty {
+            waiting.since = now;
+        }
         for message in batch.drain(..) {
-            if is_media(&message) && messages.len() >= MEDIA_CAPACITY {
+            if is_media(&message) && waiting.messages.len() >= MEDIA_CAPACITY {
                 dropped += 1;
             } else {
-                messages.push_back(message);
+                waiting.messages.push_back(message);
             }
         }
-        drop(messages);
+        drop(waiting);
         if was_empty {
             self.wake.notify();
         }
         dropped
     }
 
-    /// Everything that waits, in exchange for an empty queue.
-    pub fn take(&self, empty: &mut VecDeque<Message>) {
+    /// Everything that waits, in exchange for an empty queue; and since when the oldest has waited.
+    pub fn take(&self, empty: &mut VecDeque<Message>) -> Option<Time> {
         self.wake.clear();
-        let mut messages = self.messages.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::swap(&mut *messages, empty);
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::swap(&mut waiting.messages, empty);
+        (!empty.is_empty()).then_some(waiting.since)
     }
 
     /// Wake the worker although nothing waits.

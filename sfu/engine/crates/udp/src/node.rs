@@ -165,14 +165,15 @@ impl Node {
             return;
         }
         let mut router = self.router.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.shared.clock.now();
         match router.route(command) {
             Route::All(command) => {
                 for inbox in &self.shared.inboxes {
-                    inbox.push(&mut vec![Message::Command(command.clone())]);
+                    inbox.push(now, &mut vec![Message::Command(command.clone())]);
                 }
             }
             Route::One(index, command) => {
-                self.shared.inboxes[index].push(&mut vec![Message::Command(command)]);
+                self.shared.inboxes[index].push(now, &mut vec![Message::Command(command)]);
             }
             Route::Kept | Route::Gone => {}
         }

@@ -51,6 +51,15 @@ impl Poll {
         }
     }
 
+    /// Report `fd` no more.
+    pub fn remove(&self, fd: RawFd) -> io::Result<()> {
+        // SAFETY: no event is read for a removal (Linux 2.6.9); bad descriptors are errors.
+        match unsafe { libc::epoll_ctl(self.fd.as_raw_fd(), libc::EPOLL_CTL_DEL, fd, std::ptr::null_mut()) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+
     /// Report `fd` as `token` whenever it becomes readable or writable (edge-triggered).
     pub fn add_stream(&self, fd: RawFd, token: u64) -> io::Result<()> {
         self.control(fd, token, libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLRDHUP | libc::EPOLLET)

@@ -5,6 +5,7 @@ use std::mem::{size_of, zeroed};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::ptr;
+use std::time::Duration;
 
 use crate::address::RawAddress;
 use crate::cmsg::{self, Control};
@@ -31,6 +32,7 @@ pub struct Receiver {
     controls: Vec<Control>,
     vectors: Vec<libc::iovec>,
     headers: Vec<libc::mmsghdr>,
+    oldest: Option<Duration>,
 }
 
 // SAFETY: the headers point into this receiver's own arrays, which move with it and never grow; they
@@ -52,7 +54,13 @@ impl Receiver {
             vectors: vec![libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 }; BATCH],
             // SAFETY: all zeroes is a valid mmsghdr: null pointers with zero lengths.
             headers: vec![unsafe { zeroed() }; BATCH],
+            oldest: None,
         }
+    }
+
+    /// When the kernel got the first of the last batch, on the wall clock; None if it doesn't say.
+    pub fn oldest(&self) -> Option<Duration> {
+        self.oldest
     }
 
     /// Receive one batch and give each datagram to `handle`; false if nothing waited.
@@ -79,6 +87,7 @@ impl Receiver {
                 ptr::null_mut(),
             )
         };
+        self.oldest = None;
         let Ok(count) = usize::try_from(count) else {
             let error = io::Error::last_os_error();
             return match error.kind() {
@@ -92,6 +101,9 @@ impl Receiver {
             let (Some(remote), false) = (self.addresses[i].get(), cut) else { continue };
             // SAFETY: recvmmsg filled this header, its control room is alive.
             let info = unsafe { cmsg::read(&header.msg_hdr) };
+            if i == 0 {
+                self.oldest = info.stamp;
+            }
             let len = (header.msg_len as usize).min(BUFFER);
             let segment = info.segment.unwrap_or(len).max(1);
             for data in buffer[..len].chunks_mut(segment) {

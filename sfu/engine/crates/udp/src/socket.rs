@@ -39,6 +39,11 @@ impl Socket {
         set(&self.fd, libc::SOL_SOCKET, libc::SO_REUSEPORT, 1)
     }
 
+    /// Let the kernel say when it got each datagram (SO_TIMESTAMPNS, Linux 2.6.22).
+    fn stamp(&self) -> io::Result<()> {
+        set(&self.fd, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 1)
+    }
+
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -87,6 +92,7 @@ fn try_bind_group(
             sockets.push(Socket::join(SocketAddr::new(*ip, port), gro)?);
         }
         for (worker, socket) in group.iter_mut().zip(sockets) {
+            socket.stamp()?;
             worker.push(socket);
         }
     }
@@ -192,6 +198,21 @@ mod tests {
         }
         assert_eq!(peers.iter().sum::<usize>(), clients.len());
         assert!(peers.iter().all(|n| *n > 0), "{peers:?}");
+    }
+
+    #[test]
+    fn a_group_tells_how_old_a_datagram_is() {
+        let (group, port) = bind_group(&[V4], 0, 1, true).unwrap();
+        let client = std::net::UdpSocket::bind((V4, 0)).unwrap();
+        let before = crate::clock::read(libc::CLOCK_REALTIME);
+        client.send_to(b"x", (V4, port)).unwrap();
+        let sent = crate::clock::read(libc::CLOCK_REALTIME);
+        let mut receiver = Receiver::new();
+        assert!(receiver.receive(&group[0][0], |_| {}).unwrap());
+        let stamp = receiver.oldest().expect("a time of arrival");
+        assert!(before <= stamp && stamp <= sent, "{before:?} {stamp:?} {sent:?}");
+        assert!(!receiver.receive(&group[0][0], |_| {}).unwrap());
+        assert_eq!(receiver.oldest(), None);
     }
 
     #[test]

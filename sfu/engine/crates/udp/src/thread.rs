@@ -103,6 +103,9 @@ impl WorkerThread {
                 None => MAX_SLEEP,
             };
             let mut mail = stopping;
+            // Of all that is read in this turn: how long what waited longest has waited, which is as long as
+            // the last turn's sending took if it came meanwhile.
+            let mut lateness: Option<Duration> = None;
             let mut ready: Vec<u64> = self.poll.wait(Some(sleep))?.collect();
             ready.extend(self.tcp.take_unfinished().into_iter().map(|n| CONNECTION | u64::from(n)));
             for token in ready {
@@ -129,11 +132,16 @@ impl WorkerThread {
                 self.receiver.receive(&self.sockets[token as usize], |datagram| {
                     worker.handle_datagram(now, datagram.local, datagram.remote, datagram.data);
                 })?;
+                let age = self.receiver.oldest().map(|stamp| self.shared.clock.age(stamp));
+                lateness = lateness.max(age);
             }
             if mail {
-                self.handle_mail();
+                lateness = lateness.max(self.handle_mail());
             }
             let now = self.shared.clock.now();
+            if let Some(lateness) = lateness {
+                self.worker.handle_lateness(lateness);
+            }
             if self.next_sweep <= now {
                 self.next_sweep = now + SWEEP;
                 self.tcp.sweep(now);
@@ -148,16 +156,18 @@ impl WorkerThread {
         }
     }
 
-    fn handle_mail(&mut self) {
-        self.shared.inboxes[self.worker.index()].take(&mut self.messages);
+    /// How long the oldest message had waited.
+    fn handle_mail(&mut self) -> Option<Duration> {
+        let since = self.shared.inboxes[self.worker.index()].take(&mut self.messages);
         let now = self.shared.clock.now();
         for message in self.messages.drain(..) {
             self.worker.handle_message(now, message);
         }
+        since.map(|since| now.since(since))
     }
 
     fn drain(&mut self) {
-        // The other workers send at the same time as this one, not after it.
+        // First what other workers wait for: sending to a thousand viewers takes a while.
         self.hand_over();
         loop {
             self.out.clear();
@@ -184,9 +194,10 @@ impl WorkerThread {
         while let Some((to, message)) = self.worker.poll_message() {
             self.outgoing[to].push(message);
         }
+        let now = self.shared.clock.now();
         for (inbox, batch) in self.shared.inboxes.iter().zip(&mut self.outgoing) {
             if !batch.is_empty() {
-                self.stats.messages_dropped.add(inbox.push(batch));
+                self.stats.messages_dropped.add(inbox.push(now, batch));
             }
         }
     }

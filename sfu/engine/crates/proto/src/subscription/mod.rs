@@ -2,6 +2,7 @@
 
 mod feed;
 mod replay;
+mod shed;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::time::Time;
 use crate::track::Track;
 
 pub use feed::{Feed, Replay};
+pub use shed::Denied;
 
 /// Feeds before the current one that retransmissions may still ask for.
 const OLD_FEEDS: usize = 3;
@@ -95,6 +97,8 @@ pub struct Subscription {
     mismatch: Option<Arc<CodecSpec>>,
     mismatch_told: Option<Time>,
     sent: (u32, u32),
+    spared: bool,
+    denied: Denied,
 }
 
 impl Subscription {
@@ -124,6 +128,8 @@ impl Subscription {
             mismatch: None,
             mismatch_told: None,
             sent: (0, 0),
+            spared: spec.spared,
+            denied: Denied::default(),
         }
     }
 
@@ -158,8 +164,9 @@ impl Subscription {
     }
 
     /// Choose the encoding of `track` again: after a subscription, a choice, or a change of what flows.
-    pub fn choose(&mut self, now: Time, id: TrackId, track: &Track, limits: &Limits) -> Wish {
-        let target = track.choose(now, &self.choice);
+    /// `history`: how old a group of pictures may be to be replayed, None for no replay.
+    pub fn choose(&mut self, now: Time, id: TrackId, track: &Track, history: Option<Duration>) -> Wish {
+        let target = self.wanted(now, track);
         self.target = Some(target);
         if self.kind == Kind::Audio {
             return Wish::Nothing; // sound starts with its next packet
@@ -172,7 +179,8 @@ impl Subscription {
             Some(feed) if feed.track == id && track.flows(now, feed.encoding) => Wish::Keyframe(target),
             // So does the track that is left, until the worker says that it was lost.
             Some(feed) if feed.track != id => Wish::Keyframe(target),
-            _ => self.replay(now, id, track, target, limits),
+            _ if self.denied.paused => Wish::Nothing,
+            _ => self.replay(now, id, track, target, history),
         }
     }
 
@@ -267,8 +275,12 @@ impl Subscription {
         track: &Track,
         packet: &Arc<Packet>,
     ) -> (Option<Queued>, Wish) {
+        if self.denied.paused && self.withholds(id, track, packet) {
+            return (None, Wish::Nothing);
+        }
+        let overdue = packet.keyframe_start && self.replay_overdue(now);
         if let Some(feed) = &mut self.feed {
-            if feed.carries(id, packet) {
+            if feed.carries(id, packet) && !overdue {
                 let behind = match &feed.replay {
                     Some(replay) => packet.seq >= replay.cursor, // the replay comes to it
                     None => false,

@@ -1,18 +1,27 @@
 //! A joiner's replay: the current group of pictures, with its times squeezed until it meets the live edge.
 
+use std::time::Duration;
+
 use super::{Replay, Subscription, Wish};
-use crate::config::Limits;
 use crate::egress::Queued;
 use crate::message::TrackId;
 use crate::time::Time;
 use crate::track::Track;
 
+/// At four times its rate a replay of 2.5 s meets the live edge after 0.8 s. One that has not is given up for
+/// the next keyframe.
+const AT_MOST: Duration = Duration::from_secs(1);
+
 impl Subscription {
     /// The track that is still shown has ended or gone silent: start from the history of the new one.
-    pub fn lost_old(&mut self, now: Time, id: TrackId, track: &Track, limits: &Limits) -> Wish {
-        let target = track.choose(now, &self.choice);
+    pub fn lost_old(&mut self, now: Time, id: TrackId, track: &Track, history: Option<Duration>) -> Wish {
+        let target = self.wanted(now, track);
         self.target = Some(target);
-        self.replay(now, id, track, target, limits)
+        if self.denied.paused {
+            self.retire();
+            return Wish::Nothing;
+        }
+        self.replay(now, id, track, target, history)
     }
 
     /// Start from the current group of pictures if it is young enough, else ask for a keyframe.
@@ -22,10 +31,10 @@ impl Subscription {
         id: TrackId,
         track: &Track,
         target: u8,
-        limits: &Limits,
+        history: Option<Duration>,
     ) -> Wish {
         let Some(encoding) = track.encodings.get(usize::from(target)) else { return Wish::Nothing };
-        let start = encoding.ring.group_of_pictures(now, limits.replay_age);
+        let start = history.and_then(|age| encoding.ring.group_of_pictures(now, age));
         let Some(first) = start.and_then(|s| encoding.ring.get(s)) else { return Wish::Keyframe(target) };
         let Some(last) = encoding.ring.last() else { return Wish::Keyframe(target) };
         let first = first.clone();
@@ -40,6 +49,19 @@ impl Subscription {
             self.stats.replayed.add(1);
         }
         wish
+    }
+
+    pub(super) fn replay_overdue(&self, now: Time) -> bool {
+        self.feed.as_ref().is_some_and(|f| f.replay.is_some() && now.since(f.since) > AT_MOST)
+    }
+
+    /// What a replay that begins now comes to: what has gathered since its keyframe, and a third of that
+    /// while it lasts.
+    pub fn replay_bytes(&self, now: Time, track: &Track) -> usize {
+        let Some(feed) = &self.feed else { return 0 };
+        let Some(encoding) = track.encodings.get(usize::from(feed.encoding)) else { return 0 };
+        let age = encoding.ring.get(feed.first).map_or(Duration::ZERO, |p| now.since(p.arrival));
+        (encoding.bitrate_bps as u128 * age.as_micros() / 8 * 4 / 3 / 1_000_000) as usize
     }
 
     /// The next packet of the replay; None when it has met the live edge.

@@ -31,7 +31,7 @@ use crate::time::Time;
 use crate::twcc::SendHistory;
 
 pub use feedback::Request;
-pub use send::{ReplayBudget, Stopped};
+pub use send::Stopped;
 
 /// Time for a peer that seems to have left to show that it has not: Firefox checks every 5 s.
 const GOODBYE: Duration = Duration::from_secs(6);

@@ -38,10 +38,6 @@ pub enum Stopped {
     Full,
 }
 
-/// The worker's allowance for replays, shared by its transports.
-#[derive(Debug, Default)]
-pub struct ReplayBudget(pub Pacer);
-
 impl Transport {
     pub fn enqueue(&mut self, queued: Queued, kind: Kind, limit: usize) -> bool {
         match kind {
@@ -74,7 +70,6 @@ impl Transport {
         &mut self,
         cx: &mut Context<'_>,
         tracks: &HashMap<TrackId, Track>,
-        budget: &mut ReplayBudget,
         worker: &WorkerStats,
         out: &mut Outbound,
         full: usize,
@@ -109,8 +104,9 @@ impl Transport {
                 return Stopped::Full;
             }
         }
+        self.pacer.leave(!self.queues.only_sound());
         if self.queues.is_empty() {
-            self.transmit_replays(cx, tracks, budget, pair, worker, out);
+            self.transmit_replays(cx, tracks, pair, worker, out);
         }
         if out.bytes.len() >= full {
             return Stopped::Full;
@@ -131,7 +127,6 @@ impl Transport {
         &mut self,
         cx: &mut Context<'_>,
         tracks: &HashMap<TrackId, Track>,
-        budget: &mut ReplayBudget,
         pair: Pair,
         worker: &WorkerStats,
         out: &mut Outbound,
@@ -141,10 +136,6 @@ impl Transport {
                 let Some(subscription) = self.subscriptions[place].as_mut().filter(|s| s.replays()) else {
                     break;
                 };
-                if !budget.0.ready(cx.now) {
-                    self.replay_pacer.sent(cx.now, 1_200, REPLAY_SLOWEST_BPS);
-                    break;
-                }
                 let Some(feed) = subscription.feed() else { break };
                 let Some(track) = tracks.get(&feed.track) else {
                     subscription.stop(); // its track ended in the middle
@@ -158,7 +149,6 @@ impl Transport {
                 let bytes = self.write(cx, &queued, pair, worker, out);
                 self.replay_pacer.sent(cx.now, bytes, bitrate.max(REPLAY_SLOWEST_BPS));
                 self.pacer.sent(cx.now, bytes, bitrate.max(REPLAY_SLOWEST_BPS));
-                budget.0.sent(cx.now, bytes, cx.config.limits.replay_bps);
             }
         }
     }

@@ -172,7 +172,7 @@ impl Worker {
             };
             let mut cx = Context { now, config: &self.config, rng: &mut self.rng, events: &mut self.events };
             // Whole, since a frame cut in two would be two messages: its pacer bounds what leaves.
-            transport.transmit(&mut cx, &self.tracks, &mut self.budget, &self.stats, out, usize::MAX);
+            transport.transmit(&mut cx, &self.tracks, &self.stats, out, usize::MAX);
             self.timers.reschedule(transport, place.transport, &self.config);
             if out.bytes.len() >= ARENA {
                 return true;

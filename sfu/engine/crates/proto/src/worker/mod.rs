@@ -4,6 +4,7 @@ mod commands;
 mod datagrams;
 mod frames;
 mod routing;
+mod shed;
 mod taps;
 mod timers;
 
@@ -16,7 +17,9 @@ use rand::SeedableRng;
 
 use crate::config::Config;
 use crate::directory::{Directory, TransportSlot};
+use crate::egress::ReplayBudget;
 use crate::ice::Pair;
+use crate::load::Load;
 use crate::message::{
     Event, IceCredentials, Message, SubscriptionId, TapId, TrackId, TransportId, TransportSpec, WorkerIndex,
 };
@@ -24,9 +27,10 @@ use crate::outbound::Outbound;
 use crate::stats::WorkerStats;
 use crate::time::Time;
 use crate::track::{Place, Track};
-use crate::transport::{push_datagram, Context, ReplayBudget, Stopped, Transport};
+use crate::transport::{push_datagram, Context, Stopped, Transport};
 
 use frames::{FanOut, Holds};
+use shed::Round;
 use taps::{Injector, Tap};
 use timers::Timers;
 
@@ -92,6 +96,8 @@ pub struct Worker {
     fan_outs: VecDeque<FanOut>,
     dirty: VecDeque<u32>,
     budget: ReplayBudget,
+    load: Load,
+    round: Round,
     next_tick: Time,
     messages: VecDeque<(WorkerIndex, Message)>,
     /// Last words of transports that are gone.
@@ -131,6 +137,8 @@ impl Worker {
             fan_outs: VecDeque::new(),
             dirty: VecDeque::new(),
             budget: ReplayBudget::default(),
+            load: Load::default(),
+            round: Round::default(),
             next_tick: Time::ZERO,
             messages: VecDeque::new(),
             farewells: VecDeque::new(),
@@ -206,8 +214,7 @@ impl Worker {
                 continue;
             };
             let mut cx = Context { now, config: &self.config, rng: &mut self.rng, events: &mut self.events };
-            let stopped =
-                transport.transmit(&mut cx, &self.tracks, &mut self.budget, &self.stats, out, ARENA);
+            let stopped = transport.transmit(&mut cx, &self.tracks, &self.stats, out, ARENA);
             if stopped == Stopped::Full {
                 self.dirty.push_front(slot);
                 return true;

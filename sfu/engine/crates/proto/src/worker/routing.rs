@@ -183,13 +183,19 @@ impl Worker {
         let Some(id) = subscription.track else { return };
         let Some(track) = self.tracks.get(&id) else { return };
         let shown = subscription.feed().filter(|f| f.track != id).map(|f| (f.track, f.encoding));
+        // Without it, the next keyframe.
         let limits = &self.config.limits;
+        let history = self.budget.admits(now).then_some(limits.replay_age);
+        let replayed = subscription.replays();
         let lost = shown.is_some_and(|(old, e)| !self.tracks.get(&old).is_some_and(|t| t.flows(now, e)));
         let wish = if lost && subscription.kind == Kind::Video {
-            subscription.lost_old(now, id, track, limits)
+            subscription.lost_old(now, id, track, history)
         } else {
-            subscription.choose(now, id, track, limits)
+            subscription.choose(now, id, track, history)
         };
+        if !replayed && subscription.replays() {
+            self.budget.admit(now, subscription.replay_bytes(now, track), limits.replay_bps);
+        }
         self.grant(now, place, wish);
     }
 
@@ -205,8 +211,9 @@ impl Worker {
         let Some(subscription) = self.subscription_mut(Place { transport: slot, subscription: place }) else {
             return;
         };
-        if subscription.replays() {
-            return; // it comes to the live edge by itself
+        // A replay comes to the live edge by itself; who is paused gets no picture yet.
+        if subscription.replays() || subscription.denied().paused {
+            return;
         }
         let shown = subscription.feed().map(|f| (f.track, f.encoding));
         if let Some((track, encoding)) = shown.or(subscription.track.map(|t| (t, 0))) {

@@ -75,6 +75,7 @@ impl Worker {
         for id in changed {
             self.choose_all(now, id);
         }
+        self.shed(now);
         self.tell_injectors(now);
         let connect = self.config.limits.connect;
         if self.index == 0 {

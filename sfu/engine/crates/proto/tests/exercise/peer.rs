@@ -72,8 +72,17 @@ impl Scene {
                 let (ssrc, rtx_ssrc) = (id as u32 * 2, id as u32 * 2 + 1);
                 let (source, mid, codecs) = (if video { VIDEO } else { AUDIO }, mid.clone(), codecs.clone());
                 let encoding = Choice::Auto;
-                let subscription =
-                    SubscriptionSpec { id, kind, mid, source, codecs, ssrc, rtx_ssrc, encoding };
+                let subscription = SubscriptionSpec {
+                    id,
+                    kind,
+                    mid,
+                    source,
+                    codecs,
+                    ssrc,
+                    rtx_ssrc,
+                    encoding,
+                    spared: false,
+                };
                 commands.push(Command::AddSubscription { transport, subscription });
             }
         }

@@ -2,6 +2,7 @@
 //! A failing seed is in the test's name or message; `World::new(seed, ...)` replays it.
 
 mod attacker;
+mod busy;
 mod memory;
 mod publisher;
 mod viewer;
@@ -13,5 +14,7 @@ mod day;
 mod forwarding;
 mod frames;
 mod hostile;
+mod joins;
+mod overload;
 mod random_peer;
 mod reach;

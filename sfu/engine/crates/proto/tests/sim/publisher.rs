@@ -29,6 +29,8 @@ pub struct Plan {
     /// One padding-only packet after this many frames.
     pub padding_every: Option<u64>,
     pub frame_us: u64,
+    /// Each lower encoding has so many times fewer packets a frame, one at least.
+    pub shrink: u64,
 }
 
 impl Default for Plan {
@@ -43,6 +45,7 @@ impl Default for Plan {
             sound: false,
             padding_every: None,
             frame_us: 33_333,
+            shrink: 1,
         }
     }
 }
@@ -169,7 +172,8 @@ impl Publisher {
                 layer.group_at = layer.frame;
             }
             layer.picture = (layer.picture + 1) & 0x7FFF;
-            let packets = self.plan.packets_per_frame * if keyframe { 4 } else { 1 };
+            let packets = (self.plan.packets_per_frame / self.plan.shrink.pow(at as u32)).max(1);
+            let packets = packets * if keyframe { 4 } else { 1 };
             let (picture, frame) = (layer.picture, layer.frame);
             for packet in 0..packets {
                 let payload = payload(self.plan.codec, picture, packet, packets, keyframe, now, frame);

@@ -56,6 +56,8 @@ pub struct Viewer {
     last_frame: Option<u64>,
     pub last_index: u64,
     pub rtx: u64,
+    /// Frames that never became whole.
+    pub torn: u64,
 }
 
 impl Viewer {
@@ -88,6 +90,7 @@ impl Viewer {
                     ssrc: ssrc + 2,
                     rtx_ssrc: ssrc + 3,
                     encoding: Choice::Auto,
+                    spared: false,
                 },
             });
         }
@@ -110,6 +113,7 @@ impl Viewer {
             last_frame: None,
             last_index: 0,
             rtx: 0,
+            torn: 0,
         };
         (viewer, commands)
     }
@@ -124,6 +128,7 @@ impl Viewer {
             ssrc,
             rtx_ssrc: ssrc + 1,
             encoding,
+            spared: false,
         }
     }
 
@@ -181,7 +186,8 @@ impl Viewer {
             });
             let Some((&start, _)) = next else { return };
             let assembly = self.assemblies.remove(&start).unwrap();
-            self.assemblies = self.assemblies.split_off(&start);
+            let later = self.assemblies.split_off(&start);
+            self.torn += std::mem::replace(&mut self.assemblies, later).len() as u64;
             self.last_frame = Some(start + u64::from(assembly.count));
             let frame = assembly.frame.unwrap();
             if let Some(last) = self.frames.last() {

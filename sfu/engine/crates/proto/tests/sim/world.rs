@@ -14,6 +14,7 @@ use proto::{Config, Limits, Outbound, Time};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
+use crate::busy::Busy;
 use crate::memory;
 
 /// What the network does to datagrams, the same in both directions.
@@ -64,6 +65,7 @@ pub struct World {
     /// Every datagram towards the node, once this is Some.
     pub record: Option<Vec<(SocketAddr, Vec<u8>)>>,
     workers: Vec<Worker>,
+    busy: Vec<Busy>,
     router: Router,
     pub directory: Arc<Directory>,
     peers: HashMap<SocketAddr, (Box<dyn Peer>, Time)>,
@@ -91,6 +93,7 @@ impl World {
             sent_to: HashMap::new(),
             record: None,
             workers: (0..workers).map(|i| Worker::new(i, config.clone(), directory.clone())).collect(),
+            busy: (0..workers).map(|_| Busy::default()).collect(),
             router: Router::new(directory.clone()),
             directory,
             peers: HashMap::new(),
@@ -103,6 +106,13 @@ impl World {
 
     pub fn add_peer(&mut self, at: SocketAddr, peer: impl Peer + 'static) {
         self.peers.insert(at, (Box::new(peer), self.now));
+    }
+
+    /// From now on each datagram to a peer takes a worker so long.
+    pub fn cost(&mut self, cost: Duration) {
+        for busy in &mut self.busy {
+            busy.cost = cost;
+        }
     }
 
     /// The peer's NAT gives it another address.
@@ -181,7 +191,9 @@ impl World {
         let mut stuck = 0;
         loop {
             let arrival = self.queue.peek().map_or(Time::FAR, |Reverse((at, _))| *at);
-            let timer = self.workers.iter().filter_map(Worker::poll_timeout).min().unwrap_or(Time::FAR);
+            let workers = self.workers.iter().zip(&self.busy);
+            let timer =
+                workers.map(|(worker, busy)| busy.next(worker.poll_timeout())).min().unwrap_or(Time::FAR);
             let peer = self.peers.values().map(|(_, at)| *at).min().unwrap_or(Time::FAR);
             let next = arrival.min(timer).min(peer);
             if next > end {
@@ -198,9 +210,8 @@ impl World {
             while self.queue.peek().is_some_and(|Reverse((at, _))| *at <= self.now) {
                 let Some(Reverse((_, serial))) = self.queue.pop() else { break };
                 match self.happenings.remove(&serial) {
-                    Some(Happening::ToNode { worker, from, mut data }) => {
-                        let local = Some("10.0.0.1".parse().unwrap());
-                        self.workers[worker].handle_datagram(self.now, local, from, &mut data);
+                    Some(Happening::ToNode { worker, from, data }) => {
+                        self.busy[worker].arrive(self.now, from, data);
                     }
                     Some(Happening::ToPeer { to, data }) => {
                         let mut out = Vec::new();
@@ -223,7 +234,11 @@ impl World {
                 }
                 self.send_all(at, out);
             }
-            for worker in &mut self.workers {
+            for (worker, busy) in self.workers.iter_mut().zip(&mut self.busy) {
+                if !busy.is_free(self.now) {
+                    continue;
+                }
+                busy.read(self.now, worker);
                 if worker.poll_timeout().is_some_and(|at| at <= self.now) {
                     worker.handle_timeout(self.now);
                 }
@@ -250,6 +265,7 @@ impl World {
                     let sent: Vec<(SocketAddr, Vec<u8>)> =
                         out.datagrams().map(|(_, to, data)| (to, data.to_vec())).collect();
                     out.clear();
+                    self.busy[index].sent(self.now, sent.len() as u32);
                     for (to, data) in sent {
                         *self.sent_to.entry(to).or_default() += data.len() as u64;
                         self.launch(|data| Happening::ToPeer { to, data }, data);

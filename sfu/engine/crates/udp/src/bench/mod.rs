@@ -46,6 +46,10 @@ pub struct Options {
     pub gso: bool,
     pub workers: usize,
     pub profile: Profile,
+    /// Viewers that read all they get; the others take no CPU.
+    pub listening: usize,
+    /// Whether a worker that can't keep up sheds load.
+    pub shed: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +67,7 @@ pub struct Report {
     pub cpu_us_per_packet: f64,
     pub floor_us_per_packet: f64,
     pub lost: u64,
+    pub shed: Shed,
     /// From just before the publisher's send to just after the viewer's receive.
     pub latency_ms: Percentiles,
     /// Packets decrypted by viewers.
@@ -70,6 +75,19 @@ pub struct Report {
     /// Whether GSO was used.
     pub gso: bool,
     pub probe: Probe,
+}
+
+/// What was shed while it was measured.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Shed {
+    /// Packets withheld from viewers whose turn it was to pause.
+    pub packets: u64,
+    /// Viewers that paused, on average of a look a second.
+    pub viewers_paused: f64,
+    /// Whether new seats were refused at the end.
+    pub seats_refused: bool,
+    /// Standing lateness of the latest worker at the end.
+    pub lateness: Duration,
 }
 
 /// Runs for about `seconds` twice; progress goes to stderr.
@@ -82,6 +100,9 @@ pub fn run(options: Options) -> io::Result<Report> {
     config.limits.publisher_bps = config.limits.publisher_bps.max((options.mbps * 2e6) as u64);
     config.limits.publisher_packets_per_s =
         config.limits.publisher_packets_per_s.max(options.mbps as u32 * 250);
+    if !options.shed {
+        config.limits.shed_above = Duration::ZERO;
+    }
     let node = Node::start(crate::Options { bind: vec![LOOPBACK], port: 0, config })?;
     let engine = SocketAddr::new(LOOPBACK, node.port());
     let clock = node.clock();
@@ -94,7 +115,7 @@ pub fn run(options: Options) -> io::Result<Report> {
         open_viewer(&node, &peer);
         peers.push(peer);
     }
-    let viewers = Viewers::start(peers, clock)?;
+    let viewers = Viewers::start(peers, options.listening, clock)?;
     let publisher = Running::start(Publisher::new(publisher_peer, options.mbps, clock)?);
     wait_for(&viewers, clock)?;
 
@@ -102,14 +123,24 @@ pub fn run(options: Options) -> io::Result<Report> {
     thread::sleep(WARM_UP);
     viewers.begin();
     let (cpu, begin) = (cpu_total(&node), clock.now());
-    let (emitted, missing) = viewers.counts();
+    let (packets, missing) = (packets_sent(&node), viewers.counts().1);
+    let withheld_before = withheld(&node, options.viewers);
+    let mut paused = 0;
     let seconds = options.seconds;
     for second in 0..seconds.ceil() as u64 {
         thread::sleep(Duration::from_secs_f64((seconds - second as f64).min(1.0)));
+        paused += node.directory().workers.iter().map(|w| w.paused.get()).sum::<u64>();
         eprintln!("forward: {} of {seconds} s", second + 1);
     }
+    let workers = &node.directory().workers;
+    let shed = Shed {
+        packets: withheld(&node, options.viewers) - withheld_before,
+        viewers_paused: paused as f64 / seconds.ceil(),
+        seats_refused: workers.iter().any(|w| w.seats_refused.get() > 0),
+        lateness: Duration::from_micros(workers.iter().map(|w| w.lateness_us.get()).max().unwrap_or(0)),
+    };
     let (cpu, took) = (cpu_total(&node).saturating_sub(cpu), clock.now().since(begin));
-    let packets = viewers.counts().0 - emitted;
+    let packets = packets_sent(&node) - packets;
     publisher.stop()?;
     thread::sleep(DRAIN);
     let lost = viewers.counts().1.saturating_sub(missing);
@@ -127,6 +158,7 @@ pub fn run(options: Options) -> io::Result<Report> {
         cpu_us_per_packet: cpu.as_secs_f64() * 1e6 / packets.max(1) as f64,
         floor_us_per_packet: floor_us,
         lost,
+        shed,
         latency_ms: Percentiles { p50: percentile_ms(&latencies, 50), p99: percentile_ms(&latencies, 99) },
         samples: latencies.len(),
         gso,
@@ -176,6 +208,7 @@ fn open_viewer(node: &Node, peer: &Peer) {
         ssrc: peer.media_ssrc(),
         rtx_ssrc: peer.media_ssrc() + 1,
         encoding: Choice::Auto,
+        spared: false,
     };
     node.send(Command::AddSubscription { transport: peer.transport(), subscription });
 }
@@ -223,6 +256,16 @@ impl Running {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().map_err(|_| io::Error::other("the publisher's thread panicked"))?
     }
+}
+
+fn packets_sent(node: &Node) -> u64 {
+    node.directory().workers.iter().map(|worker| worker.packets_sent.get()).sum()
+}
+
+/// Packets withheld from all viewers so far: their subscriptions have the numbers of their transports.
+fn withheld(node: &Node, viewers: usize) -> u64 {
+    let ids = 1..=viewers as u64;
+    ids.filter_map(|id| node.directory().subscription(id)).map(|stats| stats.shed.get()).sum()
 }
 
 fn cpu_total(node: &Node) -> Duration {

@@ -13,10 +13,13 @@ use proto::{rtcp, rtp, stun, Time};
 
 use super::peer::Peer;
 use super::publisher::{FU_A, STAMP_AT};
+use crate::socket::set;
 use crate::{Clock, Poll, Receiver, Sender};
 
 /// Of so many packets one is decrypted: a prime, so that it is any packet of any frame and viewer.
 const SAMPLE_EVERY: u64 = 61;
+/// Receive buffer of who does not listen: what fills it is dropped, which costs the node least.
+const DEAF_BUFFER_BYTES: libc::c_int = 16_384;
 const SLEEP: Duration = Duration::from_millis(20);
 
 /// What one viewer's sequence numbers tell; written by its thread alone.
@@ -44,14 +47,22 @@ pub struct Viewers {
 }
 
 impl Viewers {
-    pub fn start(peers: Vec<Peer>, clock: Clock) -> io::Result<Viewers> {
+    /// `listening` of them read all that comes; the others stop after their first packet, so that one
+    /// machine can overload a node: the kernel drops what they leave.
+    pub fn start(peers: Vec<Peer>, listening: usize, clock: Clock) -> io::Result<Viewers> {
         let addresses = peers.iter().map(|peer| peer.socket.address()).collect();
         let counts = peers.iter().map(|_| Counts::default()).collect();
         let shared = Arc::new(Shared { counts, ..Shared::default() });
         let count = thread::available_parallelism().map_or(1, |cores| cores.get() / 2).clamp(1, 8);
         let mut shares: Vec<Vec<Viewer>> = (0..count).map(|_| Vec::new()).collect();
+        let all = peers.len();
         for (index, peer) in peers.into_iter().enumerate() {
-            shares[index % count].push(Viewer::new(index, peer)?);
+            // Spread evenly: who is served first waits least.
+            let listens = (index + 1) * listening / all > index * listening / all;
+            if !listens {
+                set(&peer.socket, libc::SOL_SOCKET, libc::SO_RCVBUF, DEAF_BUFFER_BYTES)?;
+            }
+            shares[index % count].push(Viewer::new(index, peer, listens)?);
         }
         let mut threads = Vec::new();
         for viewers in shares {
@@ -70,7 +81,7 @@ impl Viewers {
         (connected, receiving, counts.len())
     }
 
-    /// (packets emitted to all viewers, those that did not arrive) so far.
+    /// (packets emitted to those who listen, those that did not arrive) so far.
     pub fn counts(&self) -> (u64, u64) {
         let sum = |field: fn(&Counts) -> &AtomicU64| {
             self.shared.counts.iter().map(|counts| field(counts).load(Ordering::Relaxed)).sum()
@@ -104,6 +115,7 @@ impl Viewers {
 
 struct Viewer {
     index: usize,
+    listens: bool,
     peer: Peer,
     unprotector: Unprotector,
     first: Option<u64>,
@@ -113,9 +125,9 @@ struct Viewer {
 }
 
 impl Viewer {
-    fn new(index: usize, peer: Peer) -> io::Result<Viewer> {
+    fn new(index: usize, peer: Peer, listens: bool) -> io::Result<Viewer> {
         let unprotector = peer.unprotector()?;
-        Ok(Viewer { index, peer, unprotector, first: None, highest: 0, received: 0 })
+        Ok(Viewer { index, listens, peer, unprotector, first: None, highest: 0, received: 0 })
     }
 
     fn count(&mut self, sequence: u16, counts: &Counts) {
@@ -163,8 +175,13 @@ impl Share {
         let (mut receiver, mut sender) = (Receiver::new(), Sender::new(false));
         let mut next_checks = Time::ZERO;
         while !self.shared.stop.load(Ordering::Relaxed) {
-            for token in poll.wait(Some(SLEEP))? {
+            let ready: Vec<u64> = poll.wait(Some(SLEEP))?.collect();
+            for token in ready {
                 self.receive(token as usize, &mut receiver, &mut sender)?;
+                let viewer = &self.viewers[token as usize];
+                if !viewer.listens && viewer.received > 0 {
+                    poll.remove(viewer.peer.socket.as_raw_fd())?;
+                }
             }
             let now = self.clock.now();
             if now >= next_checks {
@@ -180,6 +197,7 @@ impl Share {
     fn receive(&mut self, token: usize, receiver: &mut Receiver, sender: &mut Sender) -> io::Result<()> {
         let viewer = &mut self.viewers[token];
         let counts = &self.shared.counts[viewer.index];
+        let listens = viewer.listens;
         let sampling = self.shared.sampling.load(Ordering::Relaxed);
         let media_ssrc = viewer.peer.media_ssrc();
         let clock = self.clock;
@@ -201,7 +219,7 @@ impl Share {
                 return;
             }
             *packets += 1;
-            let sample = sampling && *packets % SAMPLE_EVERY == 0;
+            let sample = sampling && listens && *packets % SAMPLE_EVERY == 0;
             media.push((header, sample.then(|| (clock.now(), datagram.data.to_vec()))));
         })?;
         for (header, sample) in media {
