@@ -46,7 +46,7 @@ Profile: TypeAlias = Literal["SRTP_AEAD_AES_128_GCM", "SRTP_AEAD_AES_256_GCM", "
 # ("reached", transport, "ip:port")            an authenticated STUN request came: it has an address
 # ("dtls", transport, data)                    a DTLS datagram from an authenticated address
 # ("connected", transport)                     the peer's SRTP authenticated for the first time
-# ("closed", transport, reason)                reason: "consent", "never-reached", "bye", "too-fast"
+# ("closed", transport, reason)                reason: "consent", "never-reached", "too-fast"
 # ("flowing", track, rid, codec, ssrc)         an encoding began to flow or changed its codec
 # ("idle", track, rid)                         an encoding has sent nothing for a second
 # ("resolution", track, rid, width, height)    as its keyframes tell

@@ -100,16 +100,14 @@ def as_problems(**members: object) -> Iterator[None]:
             "stage-full", 409, "The stage is full", "No host more fits on the stage.", limit=error.limit
         ) from error
     except NoCommonCodec as error:
-        raise Problem(
-            "no-common-codec",
-            406,
-            "No common codec",
-            str(error),
-            kind=error.kind,
-            offered=list(error.offered),
-            accepted=list(error.accepted),
+        refusal = Problem("no-common-codec", 406, "No common codec", str(error))
+        refusal.members = {
+            "kind": error.kind,
+            "offered": list(error.offered),
+            "accepted": list(error.accepted),
             **members,
-        ) from error
+        }
+        raise refusal from error
 
 
 def created(session: Session, answer: str, location: str, ice_servers: tuple[IceServer, ...]) -> web.Response:

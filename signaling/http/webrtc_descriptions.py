@@ -73,6 +73,7 @@ WHEP = (
         "stream-not-found",
         "stream-not-live",
         "no-seat",
+        "too-many-connections",
         "unauthorized",
         "private-stream",
     ),

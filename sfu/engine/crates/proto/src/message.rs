@@ -264,8 +264,6 @@ pub enum CloseReason {
     Consent,
     /// Nobody reached the transport, or it came to no keys, within `Limits::connect`.
     NeverReached,
-    /// The peer said DTLS close_notify or RTCP BYE for all it published.
-    Bye,
     /// The publisher went past `Limits::publisher_bps` or `publisher_packets_per_s` for
     /// `Limits::publisher_patience`.
     TooFast,

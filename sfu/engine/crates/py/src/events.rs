@@ -45,7 +45,6 @@ fn close_reason(reason: CloseReason) -> &'static str {
     match reason {
         CloseReason::Consent => "consent",
         CloseReason::NeverReached => "never-reached",
-        CloseReason::Bye => "bye",
         CloseReason::TooFast => "too-fast",
     }
 }

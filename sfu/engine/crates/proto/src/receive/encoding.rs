@@ -40,7 +40,6 @@ pub struct Incoming<'a> {
 pub struct Encoding {
     rid: String,
     ssrc: Option<u32>,
-    ended: bool,
     generation: u32,
     sequence: Unwrapper16,
     time: Unwrapper32,
@@ -73,7 +72,6 @@ impl Encoding {
         Encoding {
             rid,
             ssrc: None,
-            ended: false,
             generation: 0,
             sequence: Unwrapper16::default(),
             time: Unwrapper32::default(),
@@ -106,14 +104,6 @@ impl Encoding {
 
     pub fn ssrc(&self) -> Option<u32> {
         self.ssrc
-    }
-
-    pub fn ended(&self) -> bool {
-        self.ended
-    }
-
-    pub fn end(&mut self) {
-        self.ended = true;
     }
 
     /// A new SSRC: everything that counted for the old one starts again.
@@ -170,7 +160,6 @@ impl Encoding {
             stats.recovered.add(1);
         }
         self.last_packet = now;
-        self.ended = false;
         self.bits.1 += incoming.payload.len() as u64 * 8;
         stats.packets.add(1);
         stats.bytes.add(incoming.payload.len() as u64);
@@ -283,8 +272,14 @@ impl Encoding {
     }
 
     pub fn check_idle(&mut self, now: Time, track: TrackId, events: &mut Vec<Event>) {
-        if self.flowing && now.since(self.last_packet) > IDLE {
-            self.flowing = false;
+        if now.since(self.last_packet) > IDLE {
+            self.end(track, events);
+        }
+    }
+
+    /// Idle from now on, until the next packet.
+    pub fn end(&mut self, track: TrackId, events: &mut Vec<Event>) {
+        if std::mem::take(&mut self.flowing) {
             events.push(Event::Idle { track, rid: self.rid.clone() });
         }
     }

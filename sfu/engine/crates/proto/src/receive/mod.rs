@@ -291,16 +291,14 @@ impl Receiver {
         self.handle_sender_report(at, ssrc, ntp, rtp_time)
     }
 
-    /// RTCP BYE: true when nothing of this publisher is left.
-    pub fn handle_bye(&mut self, ssrc: u32) -> bool {
+    /// RTCP BYE (RFC 3550 section 6.6) ends an encoding and nothing more: libwebrtc says it whenever it stops
+    /// to send, for `replaceTrack(null)` or `active: false` too, and goes on with the same SSRC.
+    pub fn handle_bye(&mut self, ssrc: u32, events: &mut Vec<Event>) {
         if let Some(role) = self.roles.get(&ssrc).filter(|r| !r.rtx) {
             if let Some(track) = self.tracks.get_mut(role.track) {
-                track.encodings[role.encoding].end();
+                track.encodings[role.encoding].end(track.spec.id, events);
             }
         }
-        let mut sent =
-            self.tracks.iter().flat_map(|t| &t.encodings).filter(|e| e.ssrc().is_some()).peekable();
-        sent.peek().is_some() && sent.all(Encoding::ended)
     }
 
     /// True if nobody wanted one of this encoding before.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Context, Transport, ROUND_TRIP};
-use crate::message::{CloseReason, TrackId};
+use crate::message::TrackId;
 use crate::packet::{Packet, Report};
 use crate::rtcp;
 use crate::subscription::Feed;
@@ -77,12 +77,8 @@ impl Transport {
                     }
                 }
                 rtcp::Packet::Bye { ssrcs } => {
-                    let mut all_gone = false;
                     for ssrc in ssrcs {
-                        all_gone |= self.receiver.handle_bye(ssrc);
-                    }
-                    if all_gone {
-                        self.close_for(CloseReason::Bye);
+                        self.receiver.handle_bye(ssrc, cx.events);
                     }
                 }
                 // Arrival feedback and REMB are for bandwidth estimation, which stands on the send history.

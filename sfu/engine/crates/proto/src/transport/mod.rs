@@ -63,7 +63,6 @@ pub struct Transport {
     keys: Option<Keys>,
     connected: bool,
     since: Time,
-    closing: Option<CloseReason>,
     extensions: Extensions,
     cname: String,
     by_ssrc: HashMap<u32, u16>,
@@ -122,7 +121,6 @@ impl Transport {
             gate: dtls::Gate::default(),
             keys: None,
             connected: false,
-            closing: None,
             extensions: spec.extensions,
             cname: spec.cname,
             by_ssrc: HashMap::new(),
@@ -302,17 +300,7 @@ impl Transport {
     pub fn close_reason(&self, now: Time, config: &Config) -> Option<CloseReason> {
         let expired = now >= self.ice.consent_end(config.limits.consent);
         let keyless = self.keys.is_none() && now.since(self.since) >= config.limits.connect;
-        self.closing
-            .or(expired.then_some(CloseReason::Consent))
-            .or(keyless.then_some(CloseReason::NeverReached))
-    }
-
-    pub fn close_for(&mut self, reason: CloseReason) {
-        self.closing.get_or_insert(reason);
-    }
-
-    pub fn is_closing(&self) -> bool {
-        self.closing.is_some()
+        expired.then_some(CloseReason::Consent).or(keyless.then_some(CloseReason::NeverReached))
     }
 
     /// What is still to be sent when the transport closes: DTLS that waits, and a BYE for the SSRCs that

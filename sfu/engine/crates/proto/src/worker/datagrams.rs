@@ -197,9 +197,6 @@ impl Worker {
                 }
             }
             self.mark_dirty(slot);
-            if self.transport_mut(slot).is_some_and(|t| t.is_closing()) {
-                self.close_slot(now, slot, Some(CloseReason::Bye));
-            }
             return;
         }
         match transport.handle_rtp(&mut cx, remote, data) {

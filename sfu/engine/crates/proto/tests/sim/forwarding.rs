@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use proto::message::{Choice, Kind};
-use proto::{Command, Event, Time};
+use proto::{rtcp, Command, Event, Time};
 
 use crate::publisher::{Plan, Publisher};
 use crate::viewer::Viewer;
@@ -308,6 +308,32 @@ fn a_goodbye_is_believed_unless_the_peer_goes_on() {
         world.events.iter().any(|(_, e)| matches!(e, Event::Closed { transport, .. } if *transport == id))
     };
     assert!(gone(11) && !gone(10));
+}
+
+#[test]
+fn a_bye_for_all_ends_encodings_and_no_transport() {
+    let mut world = World::new(17, 2, Network::GOOD);
+    add_publisher(&mut world, 1, publisher_at(), Plan { rids: vec!["h"], ..Plan::default() });
+    add_viewer(&mut world, 10, viewer_at(0), 11, None);
+    world.run(seconds(3.0));
+    let publisher = world.peer::<Publisher>(publisher_at());
+    publisher.pause("h", true);
+    let mut bye = Vec::new();
+    rtcp::write_bye(&mut bye, &publisher.ssrcs());
+    let data = publisher.wire.seal_rtcp(&bye);
+    world.send_to_node(publisher_at(), data);
+    world.run(seconds(0.2));
+    let told = |world: &World, what: fn(&Event) -> bool| world.events.iter().any(|(_, e)| what(e));
+    assert!(told(&world, |e| matches!(e, Event::Idle { track: 11, .. })));
+    let frames = world.peer::<Viewer>(viewer_at(0)).frames.len();
+    // replaceTrack(another): the same SSRC goes on
+    world.peer::<Publisher>(publisher_at()).pause("h", false);
+    world.run(seconds(5.0));
+    assert!(world.peer::<Viewer>(viewer_at(0)).frames.len() > frames + 100);
+    assert!(!told(&world, |e| matches!(e, Event::Closed { .. })));
+    let last =
+        |(_, e): &&(_, Event)| matches!(e, Event::Idle { track: 11, .. } | Event::Flowing { track: 11, .. });
+    assert!(matches!(world.events.iter().rfind(last), Some((_, Event::Flowing { .. }))));
 }
 
 #[test]

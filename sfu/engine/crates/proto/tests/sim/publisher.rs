@@ -277,6 +277,11 @@ impl Publisher {
         out.push(self.wire.seal_rtcp(&packet));
     }
 
+    /// Of the video's layers.
+    pub fn ssrcs(&self) -> Vec<u32> {
+        self.layers.iter().map(|l| l.ssrc).collect()
+    }
+
     fn sound_ssrc(&self) -> u32 {
         self.wire.transport as u32 * 1_000 + 500
     }

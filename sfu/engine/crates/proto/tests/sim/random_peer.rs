@@ -128,7 +128,7 @@ impl Peers {
         let mut source = peer_at(peer);
         let id = self.transports[peer as usize];
         if world.directory.transport(id).is_none() && self.rng.random_ratio(1, 50) {
-            world.remove_peer(peer_at(peer)); // its BYE was believed, or it was too fast
+            world.remove_peer(peer_at(peer)); // it was too fast
             self.join(world, peer);
             return;
         }
