@@ -103,9 +103,7 @@ def accept_publisher(offer: Offer, policy: CodecPolicy, per_kind: int = 1) -> Ag
 
 
 def accept_viewer(offer: Offer, policy: CodecPolicy, per_kind: int = 1) -> Agreement:
-    """What to send of a viewer's offer: every codec the Program may take, the viewer's order kept. Data
-    channels are refused: nobody writes to a viewer or listens to one, and an SCTP association would keep
-    the whole DTLS state of every viewer alive.
+    """What to send of a viewer's offer: every codec the Program may take, the viewer's order kept.
 
     Raises NoCommonCodec when a section takes nothing that may come, SdpError when nothing is received.
     """
@@ -113,7 +111,7 @@ def accept_viewer(offer: Offer, policy: CodecPolicy, per_kind: int = 1) -> Agree
     if not wanted:
         raise SdpError("the offer receives neither audio nor video")
     agreement = _agree(offer, wanted, policy, prefer_offer=True, skip=SIMULCAST)
-    return replace(agreement, media=tuple(replace(media, rids=()) for media in agreement.media), data=None)
+    return replace(agreement, media=tuple(replace(media, rids=()) for media in agreement.media))
 
 
 def accept_host(
