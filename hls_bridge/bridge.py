@@ -90,8 +90,11 @@ async def main(
                 await loop.run_in_executor(pipeline, program.want, names)
 
         async def deliver() -> None:
-            while (event := await events.get()) is not None:
-                await sink.send(event)
+            # A lost origin ends this task and with it all others. It is not left to whoever awaits it: a
+            # worker that is told to stop meanwhile would never get there.
+            with contextlib.suppress(ConnectionError):
+                while (event := await events.get()) is not None:
+                    await sink.send(event)
 
         taps = [await participant.tap(source, encoding=config.encoding) for source in sources]
         delivery = asyncio.create_task(deliver())
@@ -109,5 +112,4 @@ async def main(
                     await tap.close()
             await loop.run_in_executor(pipeline, program.close)
             loop.call_soon(events.put_nowait, None)  # behind what the threads have emitted
-            with contextlib.suppress(ConnectionError):
-                await delivery
+            await delivery
