@@ -84,12 +84,12 @@ class HttpServer:
             connection.close()
 
     def _handle_second(self) -> None:
+        self._timer = self._loop.call_later(1, self._handle_second)
         self.second += 1
         self.hot.handle_second()
         for connection in list(self.connections):
             connection.handle_second(self.second)
         self._report()
-        self._timer = self._loop.call_later(1, self._handle_second)
 
     def _report(self) -> None:
         counts, self.counts = self.counts, {}
