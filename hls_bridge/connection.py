@@ -32,7 +32,7 @@ HOT_HEAD = 4096
 """Bytes: heads of hot requests are remembered, a few thousand of them."""
 
 Log = Callable[[str, int, int, float], None]
-"""Path, status, bytes of the body, seconds."""
+"""Path, status, bytes of the whole response, seconds."""
 
 
 class ApplicationConnection(RequestHandler):
@@ -84,12 +84,12 @@ class HttpServer:
             connection.close()
 
     def _handle_second(self) -> None:
+        self._timer = self._loop.call_later(1, self._handle_second)
         self.second += 1
         self.hot.handle_second()
         for connection in list(self.connections):
             connection.handle_second(self.second)
         self._report()
-        self._timer = self._loop.call_later(1, self._handle_second)
 
     def _report(self) -> None:
         counts, self.counts = self.counts, {}
@@ -266,12 +266,12 @@ class Connection(asyncio.Protocol):
 
     def _write(self, answer: Answer) -> None:
         server, transport = self._server, self._transport
-        status, pieces, size = answer
+        status, pieces = answer
         server.counts[status] = server.counts.get(status, 0) + 1
         self._since = server.second
         if server.log is not None:
             path = self._request.path if self._request is not None else ""
-            server.log(path, status, size, self._loop.time() - self._began)
+            server.log(path, status, sum(map(len, pieces)), self._loop.time() - self._began)
         if len(pieces) == 1:
             transport.write(pieces[0])
         else:

@@ -36,7 +36,6 @@ class Answer(NamedTuple):
 
     status: int
     pieces: tuple[bytes, ...]
-    body_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +148,7 @@ class HotPath:
             body = response.body
             assert isinstance(body, bytes)
             head = self._head(response.status, response.headers, len(body))
-            return Answer(response.status, (head + body,), len(body))
+            return Answer(response.status, (head + body,))
 
     def _playlist(
         self, request: HotRequest, broadcast: Broadcast, track: Track, client: str | None
@@ -163,12 +162,12 @@ class HotPath:
         if answer is None:
             headers, body = playlist_parts(rendered, BLOCKED if blocked else PLAIN, gzip=gzip)
             message = self._head(200, headers, len(body)) + body
-            answer = rendered.answers[key] = Answer(200, (message,), len(body))
+            answer = rendered.answers[key] = Answer(200, (message,))
         return answer
 
     def _media(self, request: HotRequest, data: bytes) -> Answer:
         # In two pieces: the transport writes them with one call, and nothing is copied for it.
-        return Answer(200, (self._media_head(request.track == "sound", len(data)), data), len(data))
+        return Answer(200, (self._media_head(request.track == "sound", len(data)), data))
 
     def _make_media_head(self, sound: bool, length: int) -> bytes:
         return self._head(200, media_headers("audio/mp4" if sound else "video/mp4"), length)

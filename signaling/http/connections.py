@@ -14,7 +14,6 @@ from hls_bridge.connection import ApplicationConnection
 from hls_bridge.hot_path import HotPath
 from hls_bridge.origin import Origin
 from signaling.http.access_log import log_access
-from signaling.http.cors import EXPOSED
 from signaling.http.errors import problem_response
 from signaling.http.headers import SecurityHeaders
 from signaling.metrics import Metrics
@@ -68,6 +67,6 @@ def with_hot_path(
         assert access_log is not None
         log_access(access_log, "GET", path, status, size, seconds)
 
-    hot = HotPath(origin, {**headers.media, "Access-Control-Expose-Headers": EXPOSED})
+    hot = HotPath(origin, headers.media)
     logged = access_log is not None and access_log.isEnabledFor(logging.INFO)
     return serving.serve_http(runner, hot, listener, tls=tls, count=count, log=log if logged else None)

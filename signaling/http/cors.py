@@ -9,7 +9,7 @@ from collections import defaultdict
 
 from aiohttp import web
 
-__all__ = ["EXPOSED", "Cors"]
+__all__ = ["Cors"]
 
 EXPOSED = "Location, ETag, Link, Retry-After"
 REQUEST_HEADERS = "Authorization, Content-Type, If-Match, If-None-Match, Range"
