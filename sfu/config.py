@@ -64,9 +64,9 @@ class SfuConfig:
     seat_hold_s: float = 10.0
     """A seat is given back when no media path stands this long after the POST: twice what a slow
     phone takes for ICE and DTLS."""
-    pending_per_address: int | None = 500
-    """WHEP sessions of one address that wait for their media path at a time; None: any number. A thousand
-    viewers behind one address who join within 5 s may take 2.5 s each to connect."""
+    pending_per_address: int | None = 1_000
+    """WHEP sessions of one address that wait for their media path at a time; None: any number. As
+    many viewers behind one address may join at once as a stream has seats."""
     grace_s: float = 10.0
     """How long viewers stay attached while a publisher is away: OBS reconnects in 2.6 s, a page that
     is loaded again in 5."""

@@ -75,10 +75,10 @@ class Settings(BaseSettings):
         None, ge=0, description="WebRTC viewers of the node; default: no limit"
     )
     pending_per_address: int = Field(
-        500,
+        1_000,
         ge=1,
-        description="WHEP sessions of one address that wait for their media path; the default lets 1,000 "
-        "viewers behind one address join within 5 s when each connects within 2.5 s",
+        description="WHEP sessions of one address that wait for their media path; the default lets as many "
+        "viewers behind one address join at once as a stream has seats",
     )
     sockets_per_address: int = Field(
         10_000,
