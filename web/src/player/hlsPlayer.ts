@@ -10,7 +10,7 @@ import { countVariants, rungLabel } from "./masterPlaylist";
 import { AUTO, type Player, type PlayerEvents, type PlayerState, type PlayerStats, type Quality } from "./player";
 
 /** Where playing begins, behind the newest part; `LiveSync` keeps it there. */
-const LOW_LATENCY_TARGET_S = 0.8;
+const LOW_LATENCY_TARGET_S = 0.7;
 
 /** Beyond this it jumps instead of playing faster: a minute and more would pass until it is there. */
 const FAR_BEHIND_S = 6;

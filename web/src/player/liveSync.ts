@@ -9,7 +9,7 @@
 /** 7 parts of 1/3 s: one late part in a second shows in it. */
 const WINDOW_MS = 2500;
 /** What must be left just before the next part comes, s. */
-const RESERVE_S = 0.45;
+const RESERVE_S = 0.35;
 const LARGEST_RESERVE_S = 1.5;
 /** A stall says that the reserve was too small. */
 const AFTER_STALL_S = 0.15;
