@@ -149,7 +149,7 @@ class Inputs:
                         for n, unit in enumerate(units)
                     ]
                     sequence += len(packets)
-                sound.push(packets, batch.report)
+                sound.push(packets, batch.report, self._clock())
         finally:
             await tap.close()
 

@@ -67,7 +67,7 @@ class TrackClock:
         return self._anchor is not None
 
     def observe(self, rtp_time: int, arrival_us: int, ready_us: int | None = None) -> None:
-        """A frame of 64-bit ``rtp_time`` arrived; ``ready_us`` is when it was decoded, if that matters."""
+        """A frame of 64-bit ``rtp_time`` arrived; ``ready_us`` is when it was of use, if later."""
         with self._host.lock:
             self._last_rtp = rtp_time
             self._own.observe(rtp_time * self._us_per_tick, arrival_us)

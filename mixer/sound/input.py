@@ -67,8 +67,13 @@ class SoundInput:
             self._sync.remove(self._track)
         self._track, self._last, self._sequence, self._unwrap = None, None, None, Unwrapper(32)
 
-    def push(self, packets: Sequence[RtpPacket], report: SenderReport | None) -> None:
-        """Take Opus packets of one source in order of arrival, and its newest sender report."""
+    def push(
+        self, packets: Sequence[RtpPacket], report: SenderReport | None, now_us: int | None = None
+    ) -> None:
+        """Take Opus packets of one source in order of arrival, and its newest sender report.
+
+        ``now_us`` is when they are ours: on a busy machine that is much later than they arrived.
+        """
         for packet in packets:
             if not packet.payload:
                 continue
@@ -86,7 +91,7 @@ class SoundInput:
             if self._last is None or rtp_time > self._last[0]:
                 self._sequence = packet.sequence
                 self._last = rtp_time, packet.arrival_us
-            self._track.observe(rtp_time, packet.arrival_us)
+            self._track.observe(rtp_time, packet.arrival_us, now_us)
             self._inbox.append((self._track, rtp_time, packet.payload))
         if report is not None and self._track is not None:
             self._track.report(report)

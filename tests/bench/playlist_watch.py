@@ -29,7 +29,7 @@ class Segment:
 
 
 class PlaylistWatch:
-    """``run`` until cancelled; then ``figures``."""
+    """Watches from ``start`` to ``close``; then ``figures``."""
 
     def __init__(self, http: aiohttp.ClientSession, stream_path: str) -> None:
         self._http = http
@@ -37,8 +37,17 @@ class PlaylistWatch:
         self._segments: dict[int, Segment] = {}
         self._changed = 0
         self._bodies: dict[str, bytes] = {}
+        self._task: asyncio.Task[None] | None = None
 
-    async def run(self) -> None:
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
         rung = await self._best_rung()
         while True:
             async with self._http.get(rung) as answer:
@@ -46,10 +55,13 @@ class PlaylistWatch:
             await asyncio.sleep(POLL_S)
 
     async def until_segments(self, more: int) -> None:
-        """Until so many more segments are whole."""
+        """Until so many more segments are whole. Raises what ended the watch."""
+        assert self._task is not None
         wanted = len(self._segments) + more
         async with asyncio.timeout(60):
-            while len(self._segments) < wanted:  # noqa: ASYNC110 - polled, as a player does
+            while len(self._segments) < wanted:
+                if self._task.done():
+                    self._task.result()
                 await asyncio.sleep(POLL_S)
 
     async def figures(self) -> dict[str, object]:
@@ -80,7 +92,7 @@ class PlaylistWatch:
                     if answer.status == 200:
                         break
                 await asyncio.sleep(POLL_S)
-        rungs = re.findall(r"#EXT-X-STREAM-INF:.*?[:,]BANDWIDTH=(\d+).*\n(.+)", text)
+        rungs = re.findall(r"#EXT-X-STREAM-INF:(?:.*,)?BANDWIDTH=(\d+).*\n(.+)", text)
         _, uri = max(rungs, key=lambda each: int(each[0]))
         return urljoin(str(answer.url), uri)
 

@@ -240,9 +240,9 @@ async def measure(seconds: float, hls: bool) -> dict[str, object]:
                 await asyncio.sleep(SETTLE_S)
                 figures["alone"] = await latency(page, 3)
                 playlists = PlaylistWatch(http, stage.path) if hls else None
-                watching = asyncio.create_task(playlists.run()) if playlists is not None else None
                 try:
                     if playlists is not None:
+                        playlists.start()
                         await playlists.until_segments(4)
                     counts, since_ms = await page.evaluate("counted()"), time.time() * 1000
                     invite = await stage.invite()
@@ -272,12 +272,11 @@ async def measure(seconds: float, hls: bool) -> dict[str, object]:
                     figures["concealed_sound"] = round(
                         (after["concealed"] - counts["concealed"]) / (after["heard"] - counts["heard"]), 4
                     )
-                    if playlists is not None and watching is not None:
+                    if playlists is not None:
                         await playlists.until_segments(4)
                 finally:
-                    if watching is not None:
-                        watching.cancel()
-                        await asyncio.wait([watching])
+                    if playlists is not None:
+                        await playlists.close()
                 if playlists is not None:
                     figures["hls"] = await playlists.figures()
             figures["load"] = round(os.getloadavg()[0], 1)

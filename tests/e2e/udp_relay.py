@@ -1,4 +1,4 @@
-"""A UDP relay between a peer and a node that loses, delays and reorders datagrams from a seed.
+"""A UDP relay between a browser and a node that loses datagrams from a seed, or all of them.
 
 The kernel here has no ``tc netem``; the browser finds the relay because the page's WHIP or WHEP answer is
 rewritten on its way: the node's candidates are replaced by the relay's.
@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
 from playwright.async_api import Page, Route
 
-__all__ = ["UdpRelay", "reroute", "rerouted", "udp_relay"]
+__all__ = ["UdpRelay", "reroute", "udp_relay"]
 
 Address = tuple[str, int]
 
@@ -25,12 +25,10 @@ CANDIDATE = re.compile(
 
 
 class UdpRelay(asyncio.DatagramProtocol):
-    """``loss`` of 0..1 and a delay of 0 to ``jitter_ms`` in each direction, for STUN and DTLS as for media;
-    datagrams overtake each other."""
+    """``loss`` of 0..1 in each direction; STUN and DTLS are lost like media."""
 
-    def __init__(self, loss: float, seed: int, jitter_ms: float = 0.0) -> None:
+    def __init__(self, loss: float, seed: int) -> None:
         self.loss = loss
-        self.jitter_ms = jitter_ms
         self.node: Address | None = None
         """Where to forward to; known once an answer has passed."""
         self.forwarded = 0
@@ -40,7 +38,6 @@ class UdpRelay(asyncio.DatagramProtocol):
         self._backs: dict[Address, asyncio.DatagramTransport] = {}
         self._connecting: set[Address] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._closed = False
 
     @property
     def port(self) -> int:
@@ -54,7 +51,8 @@ class UdpRelay(asyncio.DatagramProtocol):
         client = (str(addr[0]), int(addr[1]))
         back = self._backs.get(client)
         if back is not None:
-            self._pass(lambda: back.sendto(data))
+            if self._passes():
+                back.sendto(data)
         elif client not in self._connecting:
             # The datagram is lost: ICE repeats itself.
             self._connecting.add(client)
@@ -63,28 +61,22 @@ class UdpRelay(asyncio.DatagramProtocol):
             task.add_done_callback(self._tasks.discard)
 
     def answer(self, data: bytes, client: Address) -> None:
-        front = self._front
-        if front is not None:
-            self._pass(lambda: front.sendto(data, client))
+        if self._front is not None and self._passes():
+            self._front.sendto(data, client)
 
     async def close(self) -> None:
-        self._closed = True
         await asyncio.gather(*self._tasks)
         for back in self._backs.values():
             back.close()
         if self._front is not None:
             self._front.close()
 
-    def _pass(self, send: Callable[[], None]) -> None:
+    def _passes(self) -> bool:
         if self._random.random() < self.loss:
             self.lost += 1
-            return
+            return False
         self.forwarded += 1
-        if self.jitter_ms:
-            delay_s = self._random.uniform(0, self.jitter_ms) / 1000
-            asyncio.get_running_loop().call_later(delay_s, lambda: None if self._closed else send())
-        else:
-            send()
+        return True
 
     async def _connect(self, client: Address) -> None:
         assert self.node is not None
@@ -105,24 +97,13 @@ class _Back(asyncio.DatagramProtocol):
 
 
 @asynccontextmanager
-async def udp_relay(loss: float = 0.0, seed: int = 1, jitter_ms: float = 0.0) -> AsyncIterator[UdpRelay]:
+async def udp_relay(loss: float = 0.0, seed: int = 1) -> AsyncIterator[UdpRelay]:
     loop = asyncio.get_running_loop()
-    _, relay = await loop.create_datagram_endpoint(
-        lambda: UdpRelay(loss, seed, jitter_ms), local_addr=("127.0.0.1", 0)
-    )
+    _, relay = await loop.create_datagram_endpoint(lambda: UdpRelay(loss, seed), local_addr=("127.0.0.1", 0))
     try:
         yield relay
     finally:
         await relay.close()
-
-
-def rerouted(answer: str, relay: UdpRelay) -> str:
-    """An SDP answer that names the relay instead of the node, which the relay takes note of."""
-    match = CANDIDATE.search(answer)
-    if match is None:
-        return answer
-    relay.node = (match[1], int(match[2]))
-    return answer.replace(f" {match[1]} {match[2]} typ host", f" 127.0.0.1 {relay.port} typ host")
 
 
 async def reroute(page: Page, path: str, relay: UdpRelay) -> None:
@@ -134,6 +115,11 @@ async def reroute(page: Page, path: str, relay: UdpRelay) -> None:
             await route.continue_()
             return
         response = await route.fetch()
-        await route.fulfill(response=response, body=rerouted(await response.text(), relay))
+        body = await response.text()
+        match = CANDIDATE.search(body)
+        if match is not None:
+            relay.node = (match[1], int(match[2]))
+            body = body.replace(f" {match[1]} {match[2]} typ host", f" 127.0.0.1 {relay.port} typ host")
+        await route.fulfill(response=response, body=body)
 
     await page.route(path, handle)

@@ -11,7 +11,6 @@ from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSes
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamError, VideoStreamTrack
 
 from sfu.host import ReceivedTrack, StageHost
-from tests.e2e.udp_relay import UdpRelay, rerouted
 
 __all__ = ["Host", "loudest_tone"]
 
@@ -57,18 +56,10 @@ class Colour(VideoStreamTrack):
 
 
 class Host:
-    """One host with its two peer connections. ``heard`` and ``seen`` follow what comes, by mid; both
-    connections go through ``relay``, if there is one."""
+    """One host with its two peer connections. ``heard`` and ``seen`` follow what comes, by mid."""
 
-    def __init__(
-        self,
-        host: StageHost,
-        frequency: float,
-        yuv: tuple[int, int, int] = (80, 128, 128),
-        relay: UdpRelay | None = None,
-    ) -> None:
+    def __init__(self, host: StageHost, frequency: float, yuv: tuple[int, int, int] = (80, 128, 128)) -> None:
         self.host = host
-        self._relay = relay
         self.out = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.back = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.out.addTrack(Tone(frequency))
@@ -77,14 +68,12 @@ class Host:
         self.tracks: dict[str, MediaStreamTrack] = {}
         self.heard: dict[str, list[np.ndarray]] = {}
         self.seen: dict[str, av.VideoFrame] = {}
-        self.times: dict[str, list[int]] = {}
-        """Presentation times of all that came, in the ticks of its clock."""
         self._tasks: list[asyncio.Task[None]] = []
         self._read: set[MediaStreamTrack] = set()
 
     async def publish(self) -> None:
         await self.out.setLocalDescription(await self.out.createOffer())
-        answer = self._rerouted(await self.host.publish(self.out.localDescription.sdp))
+        answer = await self.host.publish(self.out.localDescription.sdp)
         await self.out.setRemoteDescription(RTCSessionDescription(answer, "answer"))
 
     async def subscribe(self, audio: int, video: int) -> None:
@@ -95,7 +84,7 @@ class Host:
                 self.back.addTransceiver(kind, direction="recvonly")
         await self.back.setLocalDescription(await self.back.createOffer())
         answer, self.received = await self.host.subscribe(self.back.localDescription.sdp)
-        await self.back.setRemoteDescription(RTCSessionDescription(self._rerouted(answer), "answer"))
+        await self.back.setRemoteDescription(RTCSessionDescription(answer, "answer"))
         for transceiver in self.back.getTransceivers():
             if transceiver.mid in self.received and transceiver.receiver.track not in self._read:
                 self._read.add(transceiver.receiver.track)
@@ -103,15 +92,10 @@ class Host:
                     asyncio.create_task(self._collect(transceiver.mid, transceiver.receiver.track))
                 )
 
-    def _rerouted(self, answer: str) -> str:
-        return answer if self._relay is None else rerouted(answer, self._relay)
-
     async def _collect(self, mid: str, track: MediaStreamTrack) -> None:
         try:
             while True:
                 frame = await track.recv()
-                assert frame.pts is not None
-                self.times.setdefault(mid, []).append(frame.pts)
                 if isinstance(frame, av.AudioFrame):
                     self.heard.setdefault(mid, []).append(frame.to_ndarray().ravel()[::2])
                 else:

@@ -86,9 +86,9 @@ def second_of_sound() -> list[bytes]:
 class Measured:
     """Of one host, in simulated microseconds."""
 
-    flashes: list[int] = field(default_factory=list)
-    clicks: list[tuple[float, float]] = field(default_factory=list)
+    flashes: list[tuple[int, int]] = field(default_factory=list)
     """Begin and end."""
+    clicks: list[tuple[float, float]] = field(default_factory=list)
     bright: bool = False
 
 
@@ -144,7 +144,8 @@ class SimulatedHost:
                 yield arrival_us, TapBatch(OPUS, "", 1, [packet], report)
 
     def _arrival(self, sent_us: int) -> int:
-        delay_ms = self.path.delay_ms + self._rng.expovariate(1) * self.path.jitter_ms
+        # A queue of some length: exponential, but no more than three times the mean.
+        delay_ms = self.path.delay_ms + min(self._rng.expovariate(1), 3.0) * self.path.jitter_ms
         return int(self.born_us + sent_us / self._rate + delay_ms * 1000)
 
     def _report(self, sent_us: int, rtp_time: int, arrival_us: int) -> SenderReport:
@@ -222,7 +223,9 @@ class LongShow:
             shown = self._stage.hosts[host.name].video(Subject(host.name)).at(now_us).picture
             bright = shown is not None and id(shown) in drawn and bool(shown.y[32, 32] > 150)
             if bright and not host.measured.bright:
-                host.measured.flashes.append(now_us)
+                host.measured.flashes.append((now_us, now_us))
+            elif host.measured.bright and not bright:
+                host.measured.flashes[-1] = host.measured.flashes[-1][0], now_us
             host.measured.bright = bright
 
     def render(self, now_us: int) -> None:
@@ -298,12 +301,13 @@ def simulate(
 
 
 def offsets_ms(measured: Measured) -> list[tuple[int, float]]:
-    """(time of a flash, how much later its click began), of clicks whose beginning was not lost on the way.
+    """(time of a flash, how much later its click began), of those of which nothing was lost on the way.
 
     A flash is seen at the first tick of the output after it, 17 ms late on average: that is taken off.
     """
     whole = np.array([begin for begin, end in measured.clicks if 90_000 <= end - begin <= 120_000])
-    offsets = [(flash, float(nearest(whole, flash) - flash) / 1000 + 1000 / 60) for flash in measured.flashes]
+    seen = [begin for begin, end in measured.flashes if 90_000 <= end - begin <= 180_000]
+    offsets = [(flash, float(nearest(whole, flash) - flash) / 1000 + 1000 / 60) for flash in seen]
     return [(flash, offset) for flash, offset in offsets if abs(offset) < 400]
 
 
@@ -315,7 +319,7 @@ def unheard(measured: Measured, since_us: int) -> int:
     """Flashes since then without any click."""
     begins = np.array([begin for begin, _ in measured.clicks])
     return sum(
-        abs(nearest(begins, flash) - flash) > 400_000 for flash in measured.flashes if flash > since_us
+        abs(nearest(begins, flash) - flash) > 400_000 for flash, _ in measured.flashes if flash > since_us
     )
 
 

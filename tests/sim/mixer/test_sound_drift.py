@@ -128,6 +128,21 @@ def test_sound_bound_late_to_a_faster_picture_is_not_silent() -> None:
     assert quiet <= 10  # blocks of 10 ms
 
 
+def test_a_busy_machine_delays_sound_and_does_not_silence_it() -> None:
+    """Packets arrive in time and reach the mixer 60 ms later: the delay must cover that too."""
+    packets = opus_packets(sine(480, 1.0))
+    sound = SoundInput(HostSync())
+    quiet = 0
+    for n in range(200):
+        at = 1_000_000 + n * 20_000
+        packet = RtpPacket(n, n * 960, False, packets[10 + n % 30], at - 60_000)
+        sound.push([packet], None, at)
+        for now_us in (at + 1_000, at + 11_000):
+            block = sound.read(now_us)
+            quiet += n > 20 and (block is None or float(np.abs(block).max()) < 0.3)
+    assert quiet == 0
+
+
 def test_a_source_that_starts_anew_is_followed() -> None:
     packets = opus_packets(sine(480, 1.0))
     sound = SoundInput(HostSync())
