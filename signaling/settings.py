@@ -75,6 +75,12 @@ class Settings(BaseSettings):
         None, ge=0, description="WebRTC viewers of the node; default: no limit"
     )
     hosts_per_stage: int = Field(16, ge=1, le=64, description="hosts on one stage at a time")
+    publish_bitrate: int = Field(
+        50_000_000,
+        ge=100_000,
+        description="bits per second that one publisher may send; who sends more for 5 s is closed. "
+        "Default: a 4K60 camera with simulcast",
+    )
     popular_viewers: int = Field(
         10, ge=0, description="HLS viewers from which on all rungs of the ladder run"
     )
