@@ -76,4 +76,7 @@ class SfuConfig:
     """Further limits of the engine by name."""
 
     def engine_limits(self) -> dict[str, int]:
-        return {"publisher_bps": self.bounds.max_bitrate_bps} | dict(self.limits)
+        bps = self.bounds.max_bitrate_bps
+        # packets of 900 bytes; fewer than the engine's default only where the limits say so
+        packets = max(7_000, bps // (8 * 900))
+        return {"publisher_bps": bps, "publisher_packets_per_s": packets} | dict(self.limits)

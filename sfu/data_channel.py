@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from aiortc import RTCDataChannel
-from aiortc.rtcsctptransport import RTCSctpCapabilities, RTCSctpTransport
+from aiortc.rtcsctptransport import RTCSctpCapabilities
 
 from sfu.dtls import DtlsTransport
+from sfu.sctp import SctpTransport
 from sfu.sdp.answer import SCTP_PORT
 
 __all__ = ["DataChannels", "MessageHandler"]
@@ -26,7 +27,7 @@ class DataChannels:
     def __init__(
         self, dtls: DtlsTransport, remote_port: int, max_message_size: int, on_message: MessageHandler
     ) -> None:
-        self._sctp = RTCSctpTransport(dtls, port=SCTP_PORT)
+        self._sctp = SctpTransport(dtls, SCTP_PORT)
         self._remote_port = remote_port
         self._capabilities = RTCSctpCapabilities(maxMessageSize=max_message_size)
         self._on_message = on_message

@@ -1,6 +1,7 @@
 """DTLS (RFC 6347, RFC 5764) through aiortc over the engine's sockets.
 
-This file alone touches private parts of aiortc 1.16; tests/unit/sfu/test_dtls.py fails when they move.
+This file and sctp.py alone touch private parts of aiortc 1.16; tests/unit/sfu/test_dtls.py fails when they
+move.
 """
 
 from __future__ import annotations

@@ -101,6 +101,12 @@ class Settings(BaseSettings):
         description="lines of the picture that several hosts are mixed into: `360`, `540`, `720` or `1080`; "
         "default: 1080 with four cores or more, else 720",
     )
+    publish_bitrate: int = Field(
+        50_000_000,
+        ge=100_000,
+        description="bits per second that one publisher may send; who sends more for 5 s is closed. "
+        "Default: a 4K60 camera with simulcast",
+    )
     popular_viewers: int = Field(
         10, ge=0, description="HLS viewers from which on all rungs of the ladder run"
     )

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from sfu.config import IceServer, SfuConfig
+from sfu.config import IceServer, PublishBounds, SfuConfig
 from sfu.events import StreamEnded, StreamEvent, StreamLive, StreamNotice, ViewersChanged
 from sfu.node import Sfu
 from sfu.problem import Problem
@@ -229,6 +229,7 @@ def sfu_config(settings: Settings) -> SfuConfig:
         seats_per_node=settings.seats_per_node,
         hosts_per_stage=settings.hosts_per_stage,
         pending_per_address=settings.pending_per_address if settings.rate_limits else None,
+        bounds=PublishBounds(max_bitrate_bps=settings.publish_bitrate),
     )
 
 

@@ -25,6 +25,8 @@ def _ports(settings: Settings) -> Iterator[Finding]:
     ports = [
         ("http_port", settings.http_port, socket.SOCK_STREAM),
         ("rtc_port", settings.rtc_port, socket.SOCK_DGRAM),
+        # ICE-TCP (RFC 6544), for viewers whose network lets no UDP out
+        ("rtc_port", settings.rtc_port, socket.SOCK_STREAM),
     ]
     for name, port, kind in ports:
         protocol = "TCP" if kind is socket.SOCK_STREAM else "UDP"

@@ -19,6 +19,9 @@ HEAD = "0002"
 """The newest migration."""
 CONNECT_S = 5.0
 """A database in the same building answers in milliseconds; an operator waits five seconds for the refusal."""
+SQLITE_CONNECTIONS = 5
+"""Each has a thread and 2 MB of cache, and they share one disk. None more for bursts: SQLite keeps the
+descriptor of a connection that closes while others are open (https://sqlite.org/howtocorrupt.html)."""
 BUSY_S = 5.0
 """How long one SQLite writer waits for another before it gives up."""
 
@@ -32,7 +35,13 @@ async def open_database(url: str | None, data_dir: Path, *, migrated: bool = Tru
         path = _probe_sqlite(data_dir)
         name = f"sqlite+aiosqlite:///{path}"
         # Parameters hold names and hashes: they don't belong in an exception's text.
-        engine = create_async_engine(name, hide_parameters=True, connect_args={"timeout": BUSY_S})
+        engine = create_async_engine(
+            name,
+            hide_parameters=True,
+            pool_size=SQLITE_CONNECTIONS,
+            max_overflow=0,
+            connect_args={"timeout": BUSY_S},
+        )
         event.listen(engine.sync_engine, "connect", _tune_sqlite)
         where = "the SQLite file in data_dir"
     else:

@@ -3,8 +3,9 @@
 A node for an hour while viewers come and go: one publisher over WHIP, so many places over WHEP, each taken
 by one viewer after another who stays 20 to 120 s. Most end with DELETE; some say only close_notify, some
 fall silent, some never go on from the answer. How memory grows is the slope of a straight line through the
-samples after the warm-up; what is left is counted when all have gone, against what was there before they
-came (a first round has filled the caches of everything by then).
+samples after the warm-up: of anonymous memory, since pages of files come and go with what else the machine
+does. What is left is counted when all have gone, against what was there before they came (a first round has
+filled the caches of everything by then).
 """
 
 from __future__ import annotations
@@ -32,7 +33,6 @@ from tests.conformance.endpoint import Endpoint, connected, opened
 from tests.conformance.peer import Peer
 from tests.interop.serve_process import Process, spillway
 
-STAY_S = (20.0, 120.0)
 ENDS = {"delete": 60, "close-notify": 10, "silence": 25, "never": 5}
 """Ways to go, with their weights: ``never`` posts an offer and goes on to nothing."""
 FIRST_ROUND = 8
@@ -45,7 +45,7 @@ PACE_S = 0.01
 @dataclass(frozen=True, slots=True)
 class Sample:
     at_s: float
-    resident_mb: float
+    anonymous_mb: float
     threads: int
     descriptors: int
     tasks: int
@@ -61,10 +61,11 @@ def left(sample: Sample) -> dict[str, int]:
 
 
 class Soak:
-    def __init__(self, node: Process, http: aiohttp.ClientSession, seed: int) -> None:
+    def __init__(self, node: Process, http: aiohttp.ClientSession, seed: int, stay_s: list[float]) -> None:
         self._node = node
         self._http = http
         self._random = random.Random(seed)
+        self._stay_s = stay_s
         self._begin = time.monotonic()
         self.ends: Counter[str] = Counter()
         self.failures: list[str] = []
@@ -119,11 +120,11 @@ class Soak:
                 group.create_task(self._place(stop))
 
     async def _place(self, stop: asyncio.Event) -> None:
-        await _either(stop, self._random.uniform(0, STAY_S[0]))
+        await _either(stop, self._random.uniform(0, self._stay_s[0]))
         while not stop.is_set():
             end = self._random.choices(list(ENDS), list(ENDS.values()))[0]
             try:
-                await self.watch(stop, self._random.uniform(*STAY_S), end)
+                await self.watch(stop, self._random.uniform(*self._stay_s), end)
             except (OSError, ValueError, aiohttp.ClientError, TimeoutError) as error:
                 self.failures.append(f"{time.monotonic() - self._begin:.0f} s: {error!r}")
                 await _either(stop, 1.0)
@@ -158,7 +159,7 @@ class Soak:
         )
         return Sample(
             at_s=round(time.monotonic() - self._begin, 1),
-            resident_mb=round(int(status["VmRSS"].split()[0]) / 1024, 2),
+            anonymous_mb=round(int(status["RssAnon"].split()[0]) / 1024, 2),
             threads=int(status["Threads"]),
             descriptors=sum(1 for _ in (process / "fd").iterdir()),
             tasks=int(metrics["spillway_tasks"]),
@@ -217,7 +218,7 @@ async def _either(stop: asyncio.Event, seconds: float) -> None:
 def slope(samples: list[Sample]) -> tuple[float, float]:
     """MB an hour by least squares, and its standard error."""
     hours = np.array([each.at_s for each in samples]) / 3600
-    memory = np.array([each.resident_mb for each in samples])
+    memory = np.array([each.anonymous_mb for each in samples])
     if len(samples) < 3:
         return float("nan"), float("nan")
     hours -= hours.mean()
@@ -236,7 +237,7 @@ async def run(arguments: argparse.Namespace) -> dict[str, object]:
             aiohttp.ClientSession(connector=connector) as http,
             _log_shown(node),
         ):
-            soak = Soak(node, http, arguments.seed)
+            soak = Soak(node, http, arguments.seed, arguments.stay_s)
             await soak.open_stream()
             async with soak.publishing(source):
                 # every way to go once or twice, before anything is counted
@@ -268,11 +269,11 @@ async def run(arguments: argparse.Namespace) -> dict[str, object]:
         "ends": dict(soak.ends),
         "packets": soak.packets,
         "failures": soak.failures[:20],
-        "resident_mb": {
-            "before": before.resident_mb,
-            "warm": warm[0].resident_mb if warm else None,
-            "last": samples[-1].resident_mb,
-            "after": after.resident_mb,
+        "anonymous_mb": {
+            "before": before.anonymous_mb,
+            "warm": warm[0].anonymous_mb if warm else None,
+            "last": samples[-1].anonymous_mb,
+            "after": after.anonymous_mb,
         },
         "mb_per_hour": round(rate, 3),
         "standard_error": round(error, 3),
@@ -289,6 +290,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--viewers", type=int, default=50)
     parser.add_argument("--mbps", type=float, default=1.0)
+    parser.add_argument("--stay-s", type=float, nargs=2, default=[20.0, 120.0], metavar=("LEAST", "MOST"))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--sample-s", type=float, default=30.0)
     parser.add_argument("--warm-up-minutes", type=float, default=10.0)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import resource
+import socket
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import pytest
 
-from signaling.doctor import candidates, machine
+from signaling.doctor import candidates, machine, network
 from signaling.doctor.finding import Finding
 from signaling.doctor.probe import Echo, SystemProbe
 from signaling.settings import Settings
@@ -153,3 +154,16 @@ def test_the_real_probe() -> None:
     assert probe.resolve("no-such-name.invalid") == []
     assert probe.open_files()[0] != 0
     assert probe.clock_synchronised() in (True, False, None)
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_DGRAM, socket.SOCK_STREAM])
+def test_a_port_that_something_else_has(kind: socket.SocketKind) -> None:
+    with socket.socket(socket.AF_INET, kind) as other:
+        other.bind(("127.0.0.1", 0))
+        if kind is socket.SOCK_STREAM:
+            other.listen()
+        port = other.getsockname()[1]
+        found = wrong(network.check(Settings(host="127.0.0.1", http_port=0, rtc_port=port)))
+    level, remedy = found["rtc_port"]
+    assert level == "fix"
+    assert f"ss -lpn | grep :{port}" in remedy

@@ -22,6 +22,7 @@ CONTRACT = {
     "seats_per_stream": 1000,
     "seats_per_node": None,
     "hosts_per_stage": 16,
+    "publish_bitrate": 50_000_000,
     "popular_viewers": 10,
     "retention_days": 7,
     "rate_limits": True,

@@ -1,5 +1,7 @@
 //! Orders from the control side, carried out.
 
+use std::collections::VecDeque;
+
 use super::{Alias, Known, Worker, CREDENTIALS};
 use crate::message::{
     CloseReason, Command, Event, IceCredentials, Message, SubscriptionId, SubscriptionSpec, TrackId,
@@ -96,7 +98,10 @@ impl Worker {
         // The router made the slot; without it the transport was closed before this worker came to it.
         let Some(slot) = self.directory.transport(id) else { return };
         let local = spec.local.clone();
-        self.known.insert(id, Known { slot, spec: Some(spec), local: Vec::new(), since: now });
+        self.known.insert(
+            id,
+            Known { slot, spec: Some(spec), local: Vec::new(), strays: VecDeque::new(), since: now },
+        );
         self.learn_credentials(id, &local);
         if dials && id as usize % self.config.workers == self.index {
             self.claim(now, id);

@@ -94,6 +94,7 @@ impl Worker {
                 known.spec = None;
                 if !self.is_held(remote, None) {
                     self.routes.insert(remote, Route::Foreign(owner, now));
+                    self.remember_stray(id, remote);
                 }
                 self.hand_over(owner, local, remote, data);
                 return;
@@ -105,6 +106,21 @@ impl Worker {
         }
         if let Some(&slot) = self.owned.get(&id) {
             self.handle_stun_for(now, slot, local, remote, message, data.len());
+        }
+    }
+
+    /// Forget the oldest address where there are too many.
+    fn remember_stray(&mut self, id: TransportId, remote: SocketAddr) {
+        let Some(known) = self.known.get_mut(&id) else { return };
+        if known.strays.contains(&remote) {
+            return;
+        }
+        known.strays.push_back(remote);
+        if known.strays.len() > self.config.limits.paths_per_transport.max(1) {
+            let oldest = known.strays.pop_front();
+            if let Some(oldest) = oldest.filter(|o| matches!(self.routes.get(o), Some(Route::Foreign(..)))) {
+                self.routes.remove(&oldest);
+            }
         }
     }
 

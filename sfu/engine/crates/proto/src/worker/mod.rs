@@ -52,6 +52,9 @@ struct Known {
     /// Ours, the newest last; after an ICE restart also those before it. Every worker keeps them, so that a
     /// request is authenticated where it arrives, before it is handed to its owner.
     local: Vec<IceCredentials>,
+    /// Addresses whose datagrams this worker hands to the owner, the oldest first: at most
+    /// `Limits::paths_per_transport`, since whoever has the credentials may come from any address.
+    strays: VecDeque<SocketAddr>,
     since: Time,
 }
 

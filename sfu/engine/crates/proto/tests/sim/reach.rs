@@ -1,5 +1,6 @@
 //! Floods and lies on the way in: STUN and DTLS, before and after a transport is established.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -74,6 +75,37 @@ fn a_spoofed_third_address_gets_three_times_what_came_from_it() {
         }
         assert!(sent(&world, victim) <= 3 * spent, "{} for {spent}", sent(&world, victim));
         unharmed(&mut world, from, "spoofed USE-CANDIDATE");
+    }
+}
+
+#[test]
+fn who_has_credentials_and_comes_from_everywhere_leaves_little() {
+    for workers in [1, 3] {
+        let mut world = scene(12, workers, Limits::default());
+        Attacker::join(&mut world, 50, attacker_at(), 11, &[]);
+        world.run(seconds(1.0));
+        forget(&mut world);
+        let (from, before) = (world.now, memory::live());
+        let mut rng = world.rng.clone();
+        let mut spent: HashMap<SocketAddr, u64> = HashMap::new();
+        for i in 0..20_000u32 {
+            let request = world.peer::<Attacker>(attacker_at()).wire.request(i % 2 == 0);
+            let source = anywhere(&mut rng);
+            *spent.entry(source).or_default() += request.len() as u64;
+            world.send_to_node(source, request);
+            if i % 20 == 0 {
+                world.run(Duration::from_millis(1));
+            }
+        }
+        world.run(seconds(0.5));
+        for (to, bytes) in &spent {
+            assert!(sent(&world, *to) <= 3 * bytes, "{workers} workers: {} for {bytes}", sent(&world, *to));
+        }
+        unharmed(&mut world, from, "requests from everywhere");
+        drop(spent);
+        forget(&mut world);
+        let grown = memory::live() - before;
+        assert!(grown < 600_000, "{workers} workers: {grown} bytes more");
     }
 }
 
