@@ -219,3 +219,51 @@ impl Worker {
         self.report_to_taps(id, encoding, report);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::directory::Directory;
+    use crate::message::{Command, InjectSpec, InjectedPacket};
+    use crate::testing::codec;
+
+    const TRACK: TrackId = 1;
+
+    fn inject(worker: &mut Worker, now: Time, sequence: u16, marker: bool) {
+        let payload = vec![0x10; 50];
+        let packet = InjectedPacket { sequence, timestamp: 3_000, marker, payload, audio_level: None };
+        let command = Command::Inject { track: TRACK, rid: String::new(), packets: vec![packet] };
+        worker.handle_message(now, Message::Command(command));
+    }
+
+    /// Packets that the other worker was sent: as history, and as they were published.
+    fn sent(worker: &mut Worker) -> (usize, usize) {
+        let (mut history, mut published) = (0, 0);
+        while let Some((_, message)) = worker.poll_message() {
+            match message {
+                Message::History { packets, .. } => history += packets.len(),
+                Message::Published { packets, .. } => published += packets.len(),
+                _ => {}
+            }
+        }
+        (history, published)
+    }
+
+    #[test]
+    fn who_comes_while_a_frame_is_under_way_gets_it_once() {
+        let config = Config { workers: 2, ..Config::default() };
+        let mut worker = Worker::new(0, config, Arc::new(Directory::new(2)));
+        let now = Time::from_micros(1_000_000);
+        let spec = InjectSpec { id: TRACK, kind: Kind::Video, codec: codec("VP8", 96), rids: vec![] };
+        worker.handle_message(now, Message::Command(Command::OpenInjector(spec)));
+        inject(&mut worker, now, 1, true); // released, and nobody has polled yet
+        inject(&mut worker, now, 2, false); // waits for the end of its frame
+        worker.handle_message(now, Message::Interest { track: TRACK, from: 1 });
+        assert_eq!(sent(&mut worker), (1, 0));
+        inject(&mut worker, now, 3, true);
+        assert_eq!(sent(&mut worker), (0, 2));
+        worker.handle_message(now, Message::Interest { track: TRACK, from: 1 });
+        assert_eq!(sent(&mut worker), (3, 0));
+    }
+}
