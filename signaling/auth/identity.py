@@ -68,7 +68,8 @@ class Identity:
 
     def opens(self, token: str) -> str | None:
         """The stream that a playback token opens."""
-        return self._playback_tokens.stream_of(token, self._clock.now())
+        found = self._playback_tokens.read(token, self._clock.now())
+        return None if found is None else found.stream_id
 
     async def watched(self, stream_id: str, visitor: Visitor) -> StreamRecord:
         """The stream, if the visitor may watch it. Raises Problem."""

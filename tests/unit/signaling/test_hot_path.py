@@ -37,7 +37,9 @@ async def test_a_node_answers_players(
 
     monkeypatch.setattr(signaling.node, "with_hot_path", with_seen_origin)
     engine = FakeMedia()
-    monkeypatch.setattr(signaling.node, "Sfu", lambda _: Sfu(SfuConfig(host=("127.0.0.1",)), engine=engine))
+    monkeypatch.setattr(
+        signaling.node, "Sfu", lambda _, **kwargs: Sfu(SfuConfig(host=("127.0.0.1",)), engine=engine)
+    )
     roles = ["api", "gateway", "engine", "origin", "bridge"]
     settings = node_settings(tmp_path, roles=roles, rtc_port=0, access_log=True)
     caplog.set_level(logging.INFO, "spillway.access")
