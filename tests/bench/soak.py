@@ -142,7 +142,7 @@ class Soak:
             self.packets += sum(peer.rtp.values())
             if not peer.rtp and not stop.is_set():
                 self.failures.append(f"{time.monotonic() - self._begin:.0f} s: no media, {end}")
-            if end == "close-notify":
+            if end == "close-notify" and peer.keys is not None:
                 peer.close_dtls()
                 await asyncio.sleep(0.1)
             elif end == "delete":

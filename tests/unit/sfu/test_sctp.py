@@ -113,15 +113,17 @@ def damaged(draw: random.Random, packet: bytes) -> bytes:
 
 async def test_damage_neither_raises_nor_fills_memory() -> None:
     draw = random.Random(1)
-    async with associated() as (association, channel):
-        for text in ("hello", "x" * 4000):
-            await association.say(channel, text)
-        corpus = [*association.heard, *(packet for packet in association.heard if len(packet) > 40)]
-        for _ in range(INPUTS):
-            await association.ours._handle_data(damaged(draw, draw.choice(corpus)))
-            association.heard.clear()
-        assert association.ours.held <= 2 * MOST_HELD
-        assert len(association.ours._inbound_streams) <= MOST_STREAMS
+    # anew now and then: a damaged packet may well end an association
+    for _ in range(0, INPUTS, 500):
+        async with associated() as (association, channel):
+            for text in ("hello", "x" * 4000):
+                await association.say(channel, text)
+            corpus = [*association.heard, *(packet for packet in association.heard if len(packet) > 40)]
+            for _ in range(500):
+                await association.ours._handle_data(damaged(draw, draw.choice(corpus)))
+                association.heard.clear()
+            assert association.ours.held <= 2 * MOST_HELD
+            assert len(association.ours._inbound_streams) <= MOST_STREAMS
 
 
 @pytest.mark.parametrize("kind", [1, 4, 6, 9, 130])
@@ -152,12 +154,12 @@ async def test_fragments_without_end_are_held_up_to_a_bound() -> None:
         await association.say(channel, "hello")
         begin = association.ours._last_received_tsn
         assert begin is not None
-        for number in range(2, 3 * MOST_HELD):
+        for number in range(2, MOST_HELD + 200):
             await association.give(fragment(begin + number & 0xFFFFFFFF))
         assert association.ours.held == MOST_HELD, "out of order: the first is missing"
         await association.give(fragment(tsn_plus_one(begin), flags=2))
         assert association.ours.held == MOST_HELD + 1
-        for _ in range(3 * MOST_HELD):
+        for _ in range(MOST_HELD + 100):
             last = association.ours._last_received_tsn
             await association.give(fragment(tsn_plus_one(last), flags=0))
         assert association.ours.held == 2 * MOST_HELD

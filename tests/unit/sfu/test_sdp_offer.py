@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 
 import pytest
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 
 from sfu.sdp.offer import HeaderExtension, SdpError, parse_offer
 from tests.unit.sfu.offers import PUBLISHERS, VIEWERS, offer
+
+INPUTS = int(os.environ.get("SPILLWAY_FUZZ", "300"))
 
 
 def test_what_aiortc_drops_is_kept() -> None:
@@ -89,7 +92,7 @@ def test_bad_offers_are_refused(name: str) -> None:
 def test_damage_never_raises_anything_else(name: str) -> None:
     text = offer(name)
     draw = random.Random(name)
-    for _ in range(300):
+    for _ in range(INPUTS):
         lines = text.split("\r\n")
         for _ in range(draw.randint(1, 4)):
             at = draw.randrange(len(lines))
