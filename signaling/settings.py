@@ -90,10 +90,11 @@ class Settings(BaseSettings):
         20_000, ge=1, description="open Socket.IO connections of the node; the default is two such audiences"
     )
     shed_above_ms: int = Field(
-        30,
+        100,
         ge=0,
         description="milliseconds of standing delay in the engine from which on it sheds load: lower "
-        "encodings, then no new seats, then pauses of some viewers' video; 30 is a frame; 0: never",
+        "encodings, and when it lasts for a second no new seats, then pauses of some viewers' video; the "
+        "default is three frames, more than other programs on the machine cost; 0: never",
     )
     hosts_per_stage: int = Field(16, ge=1, le=64, description="hosts on one stage at a time")
     program_height: Literal[360, 540, 720, 1080] | None = Field(

@@ -115,7 +115,7 @@ def uris(playlist: str) -> list[str]:
 
 
 def numbers(pattern: str, playlist: str) -> list[float]:
-    return [float(found) for found in re.findall(pattern, playlist)]
+    return [float(found) for found in re.findall(pattern, playlist, re.MULTILINE)]
 
 
 def worker_of(node: Process) -> int:
@@ -198,7 +198,7 @@ async def test_a_stream_plays_over_hls_and_is_there_afterwards(tmp_path: Path) -
             await eventually(check)
             metrics = (await client.call("GET", "/metrics"))[1]
             assert numbers(r'spillway_hls_viewers{counted="exact"} ([\d.]+)', metrics) == [1.0]
-            assert numbers(r"spillway_recording_paused ([\d.]+)", metrics) == [0.0]
+            assert numbers(r"^spillway_recording_paused ([\d.]+)", metrics) == [0.0]
             pictures = await asyncio.to_thread(some_decoded, client.stream["manifest_url"], 60)
             assert pictures == 60
         await ended(client)

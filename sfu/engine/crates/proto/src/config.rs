@@ -52,8 +52,9 @@ pub struct Limits {
     pub handshakes: usize,
     /// Without an authenticated STUN request for this long a transport is closed (RFC 7675: 30 s).
     pub consent: Duration,
-    /// Standing lateness from which on load is shed, zero never: 30 ms is a frame. Who is later than that
-    /// through a whole tick of 200 ms does not keep up.
+    /// Standing lateness from which on load is shed, zero never. 100 ms is three frames: other programs make
+    /// a thread wait for tens of milliseconds now and then, but not through two ticks of 200 ms, and
+    /// conversation is not hurt by a delay below 150 ms (ITU-T G.114).
     pub shed_above: Duration,
     /// A transport that nobody has reached yet, or that has no keys yet, is closed after this: else a guest
     /// who never ends a handshake would hold its place.
@@ -93,7 +94,7 @@ impl Default for Limits {
             queue_packets: 1_024,
             handshakes: 256,
             consent: Duration::from_secs(30),
-            shed_above: Duration::from_millis(30),
+            shed_above: Duration::from_millis(100),
             connect: Duration::from_secs(30),
             publisher_patience: Duration::from_secs(5),
             paths_per_transport: 8,

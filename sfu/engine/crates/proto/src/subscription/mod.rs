@@ -22,7 +22,7 @@ use crate::time::Time;
 use crate::track::Track;
 
 pub use feed::{Feed, Replay};
-pub use shed::Denied;
+pub use shed::{Denied, Picture};
 
 /// Feeds before the current one that retransmissions may still ask for.
 const OLD_FEEDS: usize = 3;
@@ -179,7 +179,7 @@ impl Subscription {
             Some(feed) if feed.track == id && track.flows(now, feed.encoding) => Wish::Keyframe(target),
             // So does the track that is left, until the worker says that it was lost.
             Some(feed) if feed.track != id => Wish::Keyframe(target),
-            _ if self.denied.paused => Wish::Nothing,
+            _ if !self.denied.has_turn() => Wish::Nothing,
             _ => self.replay(now, id, track, target, history),
         }
     }
@@ -275,7 +275,7 @@ impl Subscription {
         track: &Track,
         packet: &Arc<Packet>,
     ) -> (Option<Queued>, Wish) {
-        if self.denied.paused && self.withholds(id, track, packet) {
+        if self.withholds(id, track, packet) {
             return (None, Wish::Nothing);
         }
         let overdue = packet.keyframe_start && self.replay_overdue(now);

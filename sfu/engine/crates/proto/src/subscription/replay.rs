@@ -17,7 +17,7 @@ impl Subscription {
     pub fn lost_old(&mut self, now: Time, id: TrackId, track: &Track, history: Option<Duration>) -> Wish {
         let target = self.wanted(now, track);
         self.target = Some(target);
-        if self.denied.paused {
+        if !self.denied.has_turn() {
             self.retire();
             return Wish::Nothing;
         }

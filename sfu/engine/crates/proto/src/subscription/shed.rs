@@ -13,8 +13,24 @@ use crate::track::Track;
 pub struct Denied {
     /// Encodings below the one that is wanted.
     pub steps: u8,
-    /// No picture, from the next frame until after a keyframe.
-    pub paused: bool,
+    pub picture: Picture,
+}
+
+impl Denied {
+    pub fn has_turn(&self) -> bool {
+        self.picture == Picture::Flows
+    }
+}
+
+/// Whether the picture is shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Picture {
+    #[default]
+    Flows,
+    /// Until the next keyframe: that is where somebody else can begin.
+    Ends,
+    /// Until the next frame.
+    Paused,
 }
 
 impl Subscription {
@@ -37,9 +53,17 @@ impl Subscription {
         track.lower(now, chosen, self.denied.steps)
     }
 
-    /// While paused: true if the packet does not leave. The frame that is on its way is completed, so that
-    /// what the peer has is whole and numbered without a gap.
+    /// True if the packet does not leave because it is another's turn. The frame that is on its way is
+    /// completed, so that what the peer has is whole and numbered without a gap.
     pub(super) fn withholds(&mut self, id: TrackId, track: &Track, packet: &Arc<Packet>) -> bool {
+        let goes_on = match self.denied.picture {
+            Picture::Flows => true,
+            Picture::Ends => self.feed.is_some() && !packet.keyframe_start,
+            Picture::Paused => false,
+        };
+        if goes_on {
+            return false;
+        }
         if let Some(feed) = &self.feed {
             if feed.replay.is_some() || !feed.carries(id, packet) || !begins_frame(track, packet) {
                 return false;

@@ -7,6 +7,7 @@ mod routing;
 mod shed;
 mod taps;
 mod timers;
+mod turns;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
@@ -30,9 +31,9 @@ use crate::track::{Place, Track};
 use crate::transport::{push_datagram, Context, Stopped, Transport};
 
 use frames::{FanOut, Holds};
-use shed::Round;
 use taps::{Injector, Tap};
 use timers::Timers;
+use turns::Turns;
 
 /// A send call takes this much: beyond it the caches of a small machine are left.
 const ARENA: usize = 256 * 1024;
@@ -100,7 +101,9 @@ pub struct Worker {
     dirty: VecDeque<u32>,
     budget: ReplayBudget,
     load: Load,
-    round: Round,
+    turns: Turns,
+    /// Whether subscriptions are denied anything because of load.
+    denies: bool,
     next_tick: Time,
     messages: VecDeque<(WorkerIndex, Message)>,
     /// Last words of transports that are gone.
@@ -141,7 +144,8 @@ impl Worker {
             dirty: VecDeque::new(),
             budget: ReplayBudget::default(),
             load: Load::default(),
-            round: Round::default(),
+            turns: Turns::default(),
+            denies: false,
             next_tick: Time::ZERO,
             messages: VecDeque::new(),
             farewells: VecDeque::new(),

@@ -212,7 +212,7 @@ impl Worker {
             return;
         };
         // A replay comes to the live edge by itself; who is paused gets no picture yet.
-        if subscription.replays() || subscription.denied().paused {
+        if subscription.replays() || !subscription.denied().has_turn() {
             return;
         }
         let shown = subscription.feed().map(|f| (f.track, f.encoding));

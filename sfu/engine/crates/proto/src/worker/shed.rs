@@ -3,22 +3,18 @@
 use std::time::Duration;
 
 use super::Worker;
-use crate::load::SHARES;
-use crate::message::{Event, Kind};
-use crate::subscription::Denied;
+use crate::load::{Shed, SHARES};
+use crate::message::{Event, Kind, SubscriptionId};
+use crate::subscription::{Denied, Picture};
 use crate::time::Time;
 use crate::track::Place;
 
-/// Pauses go round among the viewers: twice the usual two seconds between keyframes.
-const ROUND: Duration = Duration::from_secs(4);
-
-/// Whose turn it is to be paused.
-#[derive(Debug, Default)]
-pub(super) struct Round {
-    first: usize,
-    until: Time,
-    /// Whether anybody is denied anything.
-    active: bool,
+/// A subscription that may be denied something.
+struct Sheddable {
+    place: Place,
+    id: SubscriptionId,
+    /// Whether it shows a picture.
+    flows: bool,
 }
 
 impl Worker {
@@ -39,35 +35,40 @@ impl Worker {
             let (worker, stage, lateness) = (self.index, shed.stage(), self.load.late());
             self.events.push(Event::Load { worker, stage, lateness });
         }
-        let active = shed.layers > 0 || shed.thin > 0;
-        if !active && !self.round.active {
-            return;
+        let denies = shed.layers > 0 || shed.thin > 0;
+        if std::mem::replace(&mut self.denies, denies) || denies {
+            self.deny(now, Shed { layers: shed.layers.min(steps), ..shed }, shed.thin > before.thin);
         }
-        self.round.active = active;
-        let places = self.sheddable();
-        let count = places.len();
+    }
+
+    /// `at_once`: who loses its turn doesn't wait for a keyframe.
+    fn deny(&mut self, now: Time, shed: Shed, at_once: bool) {
+        let all = self.sheddable();
+        let count = all.len();
         let share = |sixteenths: u8| count * usize::from(sixteenths) / usize::from(SHARES);
-        let (stepped, paused) = (share(shed.layers.min(steps)), share(shed.thin));
-        if now >= self.round.until {
-            self.round.first += paused;
-            self.round.until = now + ROUND;
-        }
-        self.round.first %= count.max(1);
+        let (stepped, paused) = (share(shed.layers), share(shed.thin));
+        let flowing: Vec<(SubscriptionId, bool)> = all.iter().map(|s| (s.id, s.flows)).collect();
+        // While there is room for all nobody's share is counted.
+        let chosen = (paused > 0).then(|| self.turns.choose(now, &flowing, count - paused));
         let mut moved = Vec::new();
-        for (rank, &place) in places.iter().enumerate() {
-            let turn = (rank + count - self.round.first) % count;
-            let denied = Denied {
-                steps: (stepped / count + usize::from(rank < stepped % count)) as u8,
-                paused: turn < paused,
-            };
+        for (rank, &Sheddable { place, id, .. }) in all.iter().enumerate() {
             let transport = self.transports.get_mut(place.transport as usize).and_then(Option::as_mut);
             let Some(subscription) = transport.and_then(|t| t.subscription_mut(place.subscription)) else {
                 continue;
             };
-            if subscription.denied().steps != denied.steps {
+            let before = subscription.denied();
+            let picture = if chosen.is_none_or(|chosen| chosen.contains(&id)) {
+                Picture::Flows
+            } else if at_once || before.picture == Picture::Paused {
+                Picture::Paused
+            } else {
+                Picture::Ends
+            };
+            let steps = (stepped / count + usize::from(rank < stepped % count)) as u8;
+            subscription.deny(Denied { steps, picture });
+            if before.steps != steps {
                 moved.push(place);
             }
-            subscription.deny(denied);
         }
         self.stats.stepped_down.set(stepped.min(count) as u64);
         self.stats.paused.set(paused as u64);
@@ -85,17 +86,19 @@ impl Worker {
         video.map(|t| flowing(t.encodings.len(), t).saturating_sub(1)).max().unwrap_or(0) as u8
     }
 
-    fn sheddable(&self) -> Vec<Place> {
+    fn sheddable(&self) -> Vec<Sheddable> {
         let slots = self.transports.iter().enumerate().filter_map(|(at, t)| Some((at, t.as_ref()?)));
         slots
             .flat_map(|(at, transport)| {
                 let numbered = transport.subscriptions.iter().enumerate();
-                numbered.filter(|(_, s)| s.as_ref().is_some_and(|s| s.sheds())).map(
-                    move |(subscription, _)| Place {
-                        transport: at as u32,
-                        subscription: subscription as u16,
-                    },
-                )
+                numbered.filter_map(move |(number, subscription)| {
+                    let subscription = subscription.as_ref().filter(|s| s.sheds())?;
+                    Some(Sheddable {
+                        place: Place { transport: at as u32, subscription: number as u16 },
+                        id: subscription.id,
+                        flows: subscription.feed().is_some(),
+                    })
+                })
             })
             .collect()
     }

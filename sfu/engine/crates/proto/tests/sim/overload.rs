@@ -28,7 +28,7 @@ fn delay(frames: &[Frame], from: Time, percent: usize) -> Duration {
     let mut delays: Vec<Duration> =
         frames.iter().filter(|f| f.at >= from).map(|f| f.at.since(f.made)).collect();
     delays.sort_unstable();
-    delays.get(delays.len() * percent / 100).copied().unwrap_or_default()
+    delays[(delays.len() * percent / 100).min(delays.len() - 1)]
 }
 
 fn stages(world: &World) -> Vec<Stage> {
@@ -49,31 +49,37 @@ fn media_of_some_pauses_and_the_others_stay_at_the_live_edge() {
     let from = world.now;
     world.run(seconds(40.0));
     let end = world.now;
-    assert_eq!(stages(&world)[..2], [Stage::Seats, Stage::Thin], "one encoding: no layers to shed");
+    assert_eq!(stages(&world)[0], Stage::Thin, "one encoding: no layers to shed, and no time to lose");
     assert_eq!(world.directory.workers[0].seats_refused.get(), 1);
-    let (mut shown, mut withheld) = (0, 0);
+    let (mut shown, mut withheld) = (Vec::new(), 0);
     for i in 0..VIEWERS {
         let viewer = world.peer::<Viewer>(viewer_at(i));
-        assert!(delay(&viewer.frames, before, 100) < seconds(0.9), "while nobody had noticed");
-        // A keyframe alone takes 90 ms of the worker's time.
-        assert!(
-            delay(&viewer.frames, from, 99) < seconds(0.25),
-            "{i}: {:?}",
-            delay(&viewer.frames, from, 99)
-        );
+        // A second until it is certain, in which half of what came piled up, and then until it is drained.
+        let worst = delay(&viewer.frames, before, 100);
+        assert!(worst < seconds(1.25), "{i}: {worst:?} while nobody had noticed");
+        // What may stand for long, and the time of a keyframe for all.
+        let usual = delay(&viewer.frames, from, 99);
+        assert!(usual < seconds(0.3), "{i}: {usual:?}");
         assert_eq!((viewer.torn, viewer.rtx), (0, 0), "whole frames, numbered without a gap");
-        let frames = viewer.frames.iter().filter(|f| f.at >= from).count();
-        assert!(frames > 60, "{i} had its turns: {frames} frames");
-        shown += frames;
+        shown.push(viewer.frames.iter().filter(|f| f.at >= before).count());
+        // By threes at worst: five turns of others, of four seconds and the rest of a group of pictures.
+        let freeze = viewer.longest_freeze(from, end);
+        assert!(freeze < seconds(26.0), "{i} waited {freeze:?} for its turn");
         let sound = viewer.sound.iter().filter(|s| s.0 >= from).count();
         assert!(sound >= 1_990, "{i}: sound is never shed: {sound} of 2,000");
         let late = viewer.sound.iter().filter(|s| s.0 >= from && s.0.since(s.1) > seconds(0.25)).count();
         assert!(late < 20, "{i}: {late} sounds late");
         withheld += world.directory.subscription((10 + u64::from(i)) * 10 + 1).unwrap().shed.get();
     }
-    let whole = usize::from(VIEWERS) * 30 * 40;
-    // Sound takes a third of what there is; a turn begins with the wait for a keyframe.
-    assert!(shown > whole / 8, "{shown} of {whole} frames shown");
+    let whole = usize::from(VIEWERS) * 30 * 46;
+    let all: usize = shown.iter().sum();
+    // Sound leaves time for 5 of 16 pictures, and a probe too many is paid for by all.
+    assert!(all > whole / 6, "{all} of {whole} frames shown");
+    let fair = all / shown.len();
+    assert!(
+        shown.iter().all(|frames| *frames > fair * 2 / 3 && *frames < fair * 3 / 2),
+        "to each its turns: {shown:?}"
+    );
     assert!(withheld > 1_000);
 
     world.cost(Duration::ZERO);
@@ -119,8 +125,12 @@ fn who_has_a_lower_encoding_receives_it_before_anybody_is_paused() {
     for i in 0..VIEWERS {
         let viewer = world.peer::<Viewer>(viewer_at(i));
         let freeze = viewer.longest_freeze(before, end);
-        assert!(freeze < seconds(1.5), "{i}: {freeze:?} frozen");
-        assert!(delay(&viewer.frames, end - seconds(20.0), 99) < seconds(0.2));
+        assert!(freeze < seconds(0.5), "{i}: {freeze:?} frozen");
+        // Also until it was noticed, and when more was taken back than could be borne.
+        let worst = delay(&viewer.frames, before, 100);
+        assert!(worst < seconds(0.5), "{i}: {worst:?}");
+        let usual = delay(&viewer.frames, end - seconds(20.0), 50);
+        assert!(usual < seconds(0.2), "{i}: {usual:?}");
     }
     world.cost(Duration::ZERO);
     world.run(seconds(40.0));
