@@ -88,7 +88,10 @@ class TrackClock:
                 if self._anchor[0] == rtp_time:
                     return
                 step = wall - self._wall_us(rtp_time)
-                if abs(step) > CLOCK_STEP_US:
+                # A clock that was set also differs from the arrival of its report; where it doesn't, this
+                # track alone slipped: its source stood still for a while (a page that was starved).
+                was_set = wall - self._host.wall.to_remote_us(report.arrival_us)
+                if abs(step) > CLOCK_STEP_US and abs(step - was_set) < abs(step) / 2:
                     self._host.shift_wall(step)
             before_us = self._local_us(self._last_rtp)
             self._anchor = (rtp_time, wall)

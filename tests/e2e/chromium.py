@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from playwright.async_api import Browser, async_playwright
 
@@ -27,28 +24,11 @@ ARGUMENTS = (
 )
 
 
-@contextmanager
-def _executable() -> Iterator[str]:
-    """As root Chromium may give its sound threads real-time priority, and two of them that can't keep up
-    take two cores: there it starts without the capability for that."""
-    if os.geteuid() != 0:
-        yield EXECUTABLE
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        wrapper = Path(folder, "chromium")
-        wrapper.write_text(
-            f'#!/bin/sh\nexec setpriv --inh-caps -sys_nice --bounding-set -sys_nice {EXECUTABLE} "$@"\n'
-        )
-        wrapper.chmod(0o755)
-        yield str(wrapper)
-
-
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
-    with _executable() as executable:
-        async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(executable_path=executable, args=list(ARGUMENTS))
-            try:
-                yield browser
-            finally:
-                await browser.close()
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=EXECUTABLE, args=list(ARGUMENTS))
+        try:
+            yield browser
+        finally:
+            await browser.close()

@@ -31,6 +31,19 @@ AUDIBLE_DB = -60
 """In a bin of the analyser. What isn't there stands below -90."""
 VIEWPORT = {"width": 800, "height": 600}
 
+# What tells silence that came from silence that the page made.
+RECEIVED = """async (connection) => {
+  const pc = connection === "stage" ? window.__spillway?.stage?.subscriber : window.__spillway?.pc;
+  const stats = [...((await pc?.getStats())?.values() ?? [])];
+  const tracks = stats
+    .filter((each) => each.type === "inbound-rtp" && each.kind === "audio")
+    .map(({ packetsReceived, audioLevel, totalSamplesReceived, concealedSamples }) => ({
+      packetsReceived, audioLevel, totalSamplesReceived, concealedSamples,
+    }));
+  const context = window.listening;
+  return { tracks, context: context?.state, seconds: context?.currentTime };
+}"""
+
 Point = tuple[float, float]
 """In fractions of a picture."""
 
@@ -177,4 +190,5 @@ async def hears(page: Page, connection: str, wanted: set[str]) -> dict[str, floa
                 if {name for name, level in levels.items() if level > AUDIBLE_DB} == wanted:
                     return levels
     except TimeoutError:
-        raise AssertionError(f"heard {levels}, wanted {wanted}") from None
+        received = await page.evaluate(RECEIVED, connection)
+        raise AssertionError(f"heard {levels}, wanted {wanted}, of {received}") from None

@@ -21,11 +21,6 @@ async ({ pc, frequencies }) => {
   await new Promise((resolve) => setTimeout(resolve, 400));
   const bins = new Float32Array(analyser.frequencyBinCount);
   analyser.getFloatFrequencyData(bins);
-  if (bins.every((level) => level === -Infinity)) {
-    // Not even the hiss of a codec: the next call listens with a context of its own.
-    window.listening = window.heard = undefined;
-    await context.close();
-  }
   const at = (frequency) => {
     const bin = Math.round((frequency * analyser.fftSize) / 48000);
     return Math.max(-200, ...bins.slice(bin - 2, bin + 3));

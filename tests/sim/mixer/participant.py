@@ -85,7 +85,7 @@ Media = list[tuple[int, list[RtpPacket]]]
 
 class LoopTap:
     def __init__(self, host: Host, kind: Kind, media: Media, start_us: int) -> None:
-        self._host, self._kind, self._media, self._start_us = host, kind, media, start_us
+        self._host, self.kind, self._media, self._start_us = host, kind, media, start_us
         self._codec = Codec("H264", 90_000) if kind == "video" else Codec("opus", 48_000, 2)
         self.keyframes_wanted = 0
         self.selected: list[str] = []
@@ -100,7 +100,7 @@ class LoopTap:
         for index, (sent_us, packets) in enumerate(self._media):
             delay = (path.delay_ms + rng.expovariate(1) * path.jitter_ms) * 1000
             arrival = int(self._start_us + sent_us / rate + delay)
-            if self._kind == "audio":
+            if self.kind == "audio":
                 arrival += 20_000  # a packet leaves when its 20 ms have been captured
             await asyncio.sleep(max(arrival - now_us(), 0) / 1e6)
             kept = [

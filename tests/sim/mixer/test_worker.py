@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from itertools import pairwise
 
 import av
@@ -41,9 +42,7 @@ def about(n: int, **more: object) -> SetHost:
     return SetHost(f"p{n}", f"Host {n}", Source(2 * n + 1, "audio"), camera, **more)  # type: ignore[arg-type]
 
 
-async def run(
-    room: Room, steps: list[tuple[float, Message]], seconds: float, config: MixerConfig = CONFIG
-) -> list[Event]:
+async def run(room: Room, steps: list[tuple[float, Message]], seconds: float) -> list[Event]:
     """Run the mixer; each step is (seconds after the start, message)."""
     events: list[Event] = []
 
@@ -216,13 +215,38 @@ class Garbage(Host):
         ]
 
 
-async def test_garbage_from_one_host_harms_nobody_else() -> None:
-    room = Room([Garbage(60, 500, seconds=3), Host(180, 900, seconds=3)])
-    events = await run(room, [(0.0, about(0)), (0.0, about(1))], 2.5)
+class Corrupt(Host):
+    """H.264 and Opus whose headers are right: after the first second all behind them is noise."""
+
+    def video(self) -> Media:
+        # The NAL unit's header and that of its fragment (RFC 6184 section 5.8).
+        return self._corrupt(super().video(), 2)
+
+    def sound(self) -> Media:
+        # The byte of the table of contents (RFC 6716 section 3.1).
+        return self._corrupt(super().sound(), 1)
+
+    def _corrupt(self, media: Media, kept: int) -> Media:
+        rng = random.Random(kept)
+
+        def noise(packet: RtpPacket) -> RtpPacket:
+            payload = packet.payload[:kept] + rng.randbytes(max(len(packet.payload) - kept, 0))
+            return replace(packet, payload=payload)
+
+        return [(at, [noise(each) for each in packets] if at > 1e6 else packets) for at, packets in media]
+
+
+@pytest.mark.parametrize("kind", [Garbage, Corrupt])
+async def test_garbage_from_one_host_harms_nobody_else(kind: type[Host]) -> None:
+    room = Room([kind(60, 500, seconds=4.5), Host(180, 900, seconds=4.5)])
+    events = await run(room, [(0.0, about(0)), (0.0, about(1))], 4)
     assert [e for e in events if isinstance(e, Problem)] == []
+    # it reached the decoder, which could make nothing of it
+    assert [tap.keyframes_wanted > 0 for tap in room.taps if tap.kind == "video"] == [True, False]
     full = pictures(room.published[0], "h")
     assert full[-5][1][150:200, 440:540].mean() == pytest.approx(180, abs=3)
-    assert np.ptp(full[-5][1][100:260, 60:260]) > 100  # the card with the initials
+    if kind is Garbage:
+        assert np.ptp(full[-5][1][100:260, 60:260]) > 100  # the card with the initials
     # noise may well be Opus; the other host is heard beside it
     assert level(sound(room.published[1])[-48_000:], 900) > 0.05
 

@@ -48,8 +48,8 @@ def test_lateness_is_a_quantile_that_forgets() -> None:
     lateness.observe(-1e9)
 
 
-def report(wall_us: float, rtp_time: int) -> SenderReport:
-    return SenderReport(int(wall_us / 1e6 * 2**32), rtp_time % 2**32)
+def report(wall_us: float, rtp_time: int, arrival_us: int = 0) -> SenderReport:
+    return SenderReport(int(wall_us / 1e6 * 2**32), rtp_time % 2**32, arrival_us)
 
 
 @pytest.mark.parametrize("base", [0, 2**31 - 90_000, 2**32 - 90_000, 3 * 2**32 + 5])
@@ -86,12 +86,33 @@ def test_a_set_wall_clock_does_not_tear_the_tracks_apart() -> None:
         if n == 100:
             wall += 3.6e9
         if n % 50 == 0:
-            sound.report(report(wall + at, n * 960))
+            sound.report(report(wall + at, n * 960, at + 20_000))
         if n % 50 == 25:
-            video.report(report(wall + at, n * 1800))
+            video.report(report(wall + at, n * 1800, at + 20_000))
         if n > 30:
             assert abs(video.local_us(n * 1800) - sound.local_us(n * 960)) < 1_000
             assert abs(video.local_us(n * 1800) - at - 20_000) < 1_000
+
+
+def test_sound_that_stood_still_is_in_step_again_from_its_next_report_on() -> None:
+    """A starved page gives out no sound for 600 ms and goes on with the RTP time where it stopped."""
+    sync = HostSync()
+    sound, video = sync.add_sound(), sync.add_video()
+    wall, stood = 3.9e15, 0
+    for n in range(500):
+        at = n * 20_000
+        stood = min(n - 200, 30) if n >= 200 else 0
+        rtp_time = (n - stood) * 960
+        if not 200 < n < 230:
+            sound.observe(rtp_time, at + 20_000)
+        video.observe(n * 1800, at + 20_000)
+        if n % 50 == 0 and n != 200:
+            sound.report(report(wall + at, rtp_time, at + 20_000))
+        if n % 50 == 25:
+            video.report(report(wall + at, n * 1800, at + 20_000))
+        if n > 250:
+            assert abs(video.local_us(n * 1800) - sound.local_us(rtp_time)) < 1_000
+    assert sync.delay_us(10_000_000) < 100_000
 
 
 def test_the_delay_follows_gently_or_jumps() -> None:
