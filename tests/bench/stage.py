@@ -14,11 +14,8 @@ import asyncio
 import json
 import os
 import statistics
-import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -29,6 +26,7 @@ from playwright.async_api import Page
 from mixer.layout import Host, LayoutSpec, arrange
 from tests.bench.pattern_pages import SCRIPTS, pattern_page, percentiles, progress
 from tests.bench.playlist_watch import PlaylistWatch
+from tests.child import demo_publisher
 from tests.interop.serve_process import spillway
 
 SETTLE_S = 6.0
@@ -87,28 +85,6 @@ async def _json(request: Any) -> dict[str, Any]:
     async with request as answer:
         document: dict[str, Any] = await answer.json()
         return document
-
-
-@asynccontextmanager
-async def publisher(url: str, key: str) -> AsyncIterator[None]:
-    """The demo's publisher, until the end of the block."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "signaling.demo.publisher", "--whip-url", url),
-        stdin=asyncio.subprocess.PIPE,
-    )
-    assert process.stdin is not None
-    process.stdin.write(f"{key}\n".encode())
-    await process.stdin.drain()
-    try:
-        yield
-    finally:
-        process.stdin.close()
-        try:
-            async with asyncio.timeout(10):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
 
 
 def regions(hosts: list[str], spec: LayoutSpec) -> list[Region]:
@@ -232,7 +208,7 @@ async def measure(seconds: float, hls: bool) -> dict[str, object]:
             await page.wait_for_function("typeof counted === 'function'")
             stage = await Stage.open(http)
             whip_url = f"{node.url}/whip"
-            async with publisher(whip_url, stage.stream["stream_key"]):
+            async with demo_publisher(whip_url, stage.stream["stream_key"]):
                 progress("one host")
                 await stage.sending(1)
                 await page.evaluate("(url) => watchStage(url)", stage.stream["whep_url"])
@@ -246,7 +222,7 @@ async def measure(seconds: float, hls: bool) -> dict[str, object]:
                         await playlists.until_segments(4)
                     counts, since_ms = await page.evaluate("counted()"), time.time() * 1000
                     invite = await stage.invite()
-                    async with publisher(whip_url, invite["invite"]):
+                    async with demo_publisher(whip_url, invite["invite"]):
                         hosts = await stage.sending(2)
                         progress("two hosts")
                         await until_readable(page, regions(hosts, LayoutSpec()))

@@ -11,13 +11,14 @@ import select
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
+
+from tests.child import module
 
 __all__ = ["ffmpeg_publisher"]
 
@@ -25,30 +26,10 @@ WIDTH, HEIGHT, RATE = 640, 360, 30
 SAMPLES = 960
 
 
-@asynccontextmanager
-async def ffmpeg_publisher(
+def ffmpeg_publisher(
     url: str, key: str, *, dtls_active: bool
-) -> AsyncIterator[asyncio.subprocess.Process]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.interop.ffmpeg_whip",
-        url,
-        key,
-        *(["active"] if dtls_active else []),
-        stdin=asyncio.subprocess.PIPE,
-    )
-    try:
-        yield process
-    finally:
-        if process.stdin is not None:
-            process.stdin.close()
-        try:
-            async with asyncio.timeout(10):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+) -> AbstractAsyncContextManager[asyncio.subprocess.Process]:
+    return module("tests.interop.ffmpeg_whip", url, key, *(["active"] if dtls_active else []))
 
 
 def certificate() -> dict[str, str]:

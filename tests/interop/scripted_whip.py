@@ -19,6 +19,7 @@ import av
 import numpy as np
 from av.video.frame import PictureType
 
+from tests.child import module
 from tests.generated import draw
 from tests.interop.ffmpeg_whip import certificate
 
@@ -42,19 +43,8 @@ class Publisher:
 
 @asynccontextmanager
 async def scripted_publisher(url: str, key: str) -> AsyncIterator[Publisher]:
-    command = [sys.executable, "-m", "tests.interop.scripted_whip", url, key]
-    process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.PIPE)
-    try:
+    async with module("tests.interop.scripted_whip", url, key) as process:
         yield Publisher(process)
-    finally:
-        if process.stdin is not None:
-            process.stdin.close()
-        try:
-            async with asyncio.timeout(10):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
 
 
 def main(url: str, key: str) -> None:

@@ -6,9 +6,8 @@ import asyncio
 import os
 import re
 import signal
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import aiohttp
 import av
 import pytest
 
+from tests.child import demo_publisher
 from tests.interop.playlist_history import entries
 from tests.interop.serve_process import Process, spillway
 
@@ -74,27 +74,8 @@ class Client:
                 await asyncio.sleep(0.2)
 
 
-@asynccontextmanager
-async def publisher(client: Client) -> AsyncIterator[None]:
-    """The demo's publisher, until the end of the block."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "signaling.demo.publisher", "--whip-url", client.stream["whip_url"]),
-        stdin=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    assert process.stdin is not None
-    process.stdin.write(f"{client.stream['stream_key']}\n".encode())
-    await process.stdin.drain()
-    try:
-        yield
-    finally:
-        process.stdin.close()
-        try:
-            async with asyncio.timeout(10):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+def publisher(client: Client) -> AbstractAsyncContextManager[None]:
+    return demo_publisher(client.stream["whip_url"], client.stream["stream_key"], quiet=True)
 
 
 @asynccontextmanager
