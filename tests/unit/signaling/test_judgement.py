@@ -35,12 +35,6 @@ async def node(tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPat
         yield running
 
 
-@pytest.fixture
-async def api(node: Node) -> AsyncIterator[Api]:
-    async with aiohttp.ClientSession() as session:
-        yield Api(node, session)
-
-
 class Private:
     """A private stream, its owner's token, and what opens it for 60 s."""
 

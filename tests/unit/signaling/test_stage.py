@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
 from signaling.node import Node, open_node
@@ -23,12 +22,6 @@ async def node(tmp_path: Path, clock: ManualClock) -> AsyncIterator[Node]:
     settings = node_settings(tmp_path, roles=["api", "gateway", "engine"], rtc_port=0, hosts_per_stage=3)
     async with open_node(settings, clock) as running:
         yield running
-
-
-@pytest.fixture
-async def api(node: Node) -> AsyncIterator[Api]:
-    async with aiohttp.ClientSession() as session:
-        yield Api(node, session)
 
 
 class Show:
