@@ -23,6 +23,7 @@ __all__ = [
     "Broadcast",
     "Gone",
     "NotFound",
+    "NotLive",
     "Origin",
     "TooFarAhead",
     "clocks",
@@ -37,6 +38,10 @@ BLOCK_S = 6.0
 
 class NotFound(LookupError):
     """Nothing of that name, and nothing will come."""
+
+
+class NotLive(NotFound):
+    """Nobody publishes the stream, and it has not been recorded."""
 
 
 class Gone(LookupError):
@@ -220,7 +225,7 @@ class Origin:
                 return text
         if broadcast is not None or (self._over is not None and await self._over(stream_id)):
             raise Gone("the stream has ended, and there is no recording")
-        raise NotFound("the stream is not live")
+        raise NotLive("the stream is not live")
 
     async def media_playlist(
         self, stream_id: str, session: str, name: str, msn: int | None, part: int | None, *, skip: bool

@@ -9,7 +9,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from hls_bridge.live import Rendered
-from hls_bridge.origin import Gone, NotFound, TooFarAhead
+from hls_bridge.origin import Gone, NotFound, NotLive, TooFarAhead
 from hls_bridge.waiting import Overdue
 
 __all__ = [
@@ -126,7 +126,7 @@ def refusal(error: NotFound | Gone | TooFarAhead | Overdue) -> web.Response:
         case Gone():
             return problem(410, "stream-ended", str(error))
         case NotFound():
-            name = "stream-not-live" if "not live" in str(error) else "not-found"
+            name = "stream-not-live" if isinstance(error, NotLive) else "not-found"
             return problem(404, name, str(error))
         case TooFarAhead():
             return problem(400, "too-far-ahead", str(error))
