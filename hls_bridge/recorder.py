@@ -74,10 +74,9 @@ class Recorder:
             retry_s=retry_s,
         )
         self._readers = ThreadPoolExecutor(READERS, "segment-read")
-        self.read_us: list[int] = []
-        """How long the last reads from the store took (at most 100)."""
         self._caught_up_ns = -CATCH_UP_NS
         self.reads = 0
+        """Reads from the spool or the store, and how long they took in all."""
         self.read_sum_us = 0
         self.segments_lost = 0
         """Segments that were given up because the disk was full for too long."""
@@ -265,10 +264,8 @@ class Recorder:
             data = await loop.run_in_executor(self._readers, self._read, f"{session}/{name}")
         except ValueError:
             return None
-        took_us = (time.monotonic_ns() - began) // 1000
-        self.read_us = [*self.read_us[-99:], took_us]
         self.reads += 1
-        self.read_sum_us += took_us
+        self.read_sum_us += (time.monotonic_ns() - began) // 1000
         return data
 
     async def catch_up(self) -> None:
