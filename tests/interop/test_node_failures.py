@@ -127,6 +127,9 @@ async def test_a_source_that_goes_to_gops_of_8_s_is_transcoded(scene: Scene) -> 
     await eventually(passes_through)
     source = next(uri for uri in uris(await scene.client.master()) if uri.endswith("/source.m3u8"))
     await scene.grows(source, 1)
+    await eventually(passes_through)  # a starved publisher's late keyframe ends it for a while
+    sound = await scene.sound()
+    before = len(scene.history.discontinuities(sound))
     await scene.publisher.tell("gop 8")
 
     async def transcoded() -> bool:
@@ -136,7 +139,7 @@ async def test_a_source_that_goes_to_gops_of_8_s_is_transcoded(scene: Scene) -> 
     # Players that read the master playlist before go on, with the rung nearest to it.
     text = await scene.grows(source, 3)
     assert entries(text)[-1].uri.startswith("720p30/")
-    assert len(scene.history.discontinuities(await scene.sound())) >= 2
+    assert len(scene.history.discontinuities(sound)) == before + 1
 
 
 async def test_a_full_disk_pauses_the_recording_only(scene: Scene) -> None:
