@@ -53,7 +53,8 @@ async def measure(publisher: str, seconds: float, shaka: Path | None = None) -> 
             stream_id = stream["stream_id"]
             host = await stack.enter_async_context(pattern_page(node.url))
             await host.evaluate(
-                "([url, key]) => publishPattern(url, key, 'H264')", [stream["whip_url"], stream["stream_key"]]
+                "([url, key]) => publishPattern(url, key, 'H264', true)",
+                [stream["whip_url"], stream["stream_key"]],
             )
         await until_live(node.url, stream_id)
         browser = await stack.enter_async_context(chromium())

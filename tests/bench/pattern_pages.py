@@ -36,7 +36,7 @@ async def pattern_page(node_url: str) -> AsyncIterator[Page]:
         await page.goto(node_url + "/healthz")
         for name, exports in (
             ("pattern.js", "crc8, readPattern"),
-            ("peers.js", "publishPattern, watchPattern, leave"),
+            ("peers.js", "publishPattern, watchPattern, times, leave"),
         ):
             code = (SCRIPTS / name).read_text() + f"\nObject.assign(window, {{ {exports} }});"
             await page.add_script_tag(type="module", content=code)

@@ -58,14 +58,13 @@ async function exchange(pc, url, bearer) {
   return { postedAt, location: new URL(response.headers.get("Location"), url).href };
 }
 
-/** Publishes the pattern and a tone; resolves when connected. `codec`: "H264" or "VP8". */
-export async function publishPattern(url, key, codec) {
+/** Publishes the pattern and, with `sound`, the microphone; resolves when connected. `codec`: "H264" or "VP8". */
+export async function publishPattern(url, key, codec, sound) {
   const pc = new RTCPeerConnection();
-  const audio = new AudioContext();
-  const [tone, out] = [audio.createOscillator(), audio.createMediaStreamDestination()];
-  tone.connect(out);
-  tone.start();
-  pc.addTransceiver(out.stream.getAudioTracks()[0], { direction: "sendonly" });
+  if (sound) {
+    const microphone = await navigator.mediaDevices.getUserMedia({ audio: true });
+    pc.addTransceiver(microphone.getAudioTracks()[0], { direction: "sendonly" });
+  }
   const track = patternTrack();
   track.contentHint = "motion";
   const transceiver = pc.addTransceiver(track, {
@@ -138,6 +137,30 @@ async function readDecoded(track, take) {
     take(value);
     value.close();
   }
+}
+
+/**
+ * Where a connection's pictures spend their time, ms per picture (per packet for `pace`, per 10 ms of sound for
+ * `soundBuffer`), summed from its beginning: take two and let `between` divide. W3C webrtc-stats.
+ */
+export async function times(pc) {
+  const sums = {};
+  const add = (name, seconds, count) => {
+    if (count) sums[name] = [1000 * seconds, count];
+  };
+  for (const each of (await pc.getStats()).values()) {
+    if (each.type === "outbound-rtp" && each.kind === "video") {
+      add("encode", each.totalEncodeTime, each.framesEncoded);
+      add("pace", each.totalPacketSendDelay, each.packetsSent);
+    }
+    if (each.type !== "inbound-rtp") continue;
+    if (each.kind === "video") {
+      add("assembly", each.totalAssemblyTime, each.framesAssembledFromMultiplePackets);
+      add("buffer", each.jitterBufferDelay, each.jitterBufferEmittedCount);
+      add("decode", each.totalDecodeTime, each.framesDecoded);
+    } else add("soundBuffer", each.jitterBufferDelay, each.jitterBufferEmittedCount);
+  }
+  return sums;
 }
 
 /** Ends the viewer that joined last. */
