@@ -24,7 +24,9 @@ def run(argv: Sequence[str]) -> dict[str, object]:
     parser.add_argument("--viewers", type=int, default=500)
     parser.add_argument("--mbps", type=float, default=2.5, help="of the published track (default 2.5)")
     parser.add_argument("--seconds", type=float, default=10.0, help="to measure, without warming up")
-    parser.add_argument("--warm-up", type=float, default=1.0, help="seconds before it is measured (default 1)")
+    parser.add_argument(
+        "--warm-up", type=float, default=1.0, help="seconds before it is measured (default 1)"
+    )
     parser.add_argument(
         "--spread-ms",
         type=float,

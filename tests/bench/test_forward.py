@@ -9,7 +9,8 @@ from sfu.bench import forward
 
 @pytest.mark.parametrize("gso", ["on", "off"])
 def test_keys_and_counts(gso: str) -> None:
-    result = forward.run(["--viewers", "3", "--seconds", "1", "--gso", gso, "--workers", "2", "--warm-up", "0.5", "--spread-ms", "4"])
+    options = f"--viewers 3 --seconds 1 --gso {gso} --workers 2 --warm-up 0.5 --spread-ms 4"
+    result = forward.run(options.split())
     contract = {
         "viewers",
         "packets_per_s",
@@ -40,7 +41,9 @@ def test_keys_and_counts(gso: str) -> None:
         assert set(latency) == {"p50", "p99"}
 
 
-@pytest.mark.parametrize("bad", [["--viewers", "0"], ["--mbps", "1000"], ["--gso", "maybe"], ["--spread-ms", "50"]])
+@pytest.mark.parametrize(
+    "bad", [["--viewers", "0"], ["--mbps", "1000"], ["--gso", "maybe"], ["--spread-ms", "50"]]
+)
 def test_bad_options_end_with_usage(bad: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as refused:
         forward.run(bad)
