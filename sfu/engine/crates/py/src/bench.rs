@@ -81,6 +81,7 @@ pub fn bench_forward<'py>(
     kernel.set_item("gso", report.probe.gso)?;
     kernel.set_item("gro", report.probe.gro)?;
     kernel.set_item("reuseport", report.probe.reuseport)?;
+    kernel.set_item("priority", report.probe.priority)?;
     dict.set_item("kernel", kernel)?;
     Ok(dict)
 }
