@@ -223,5 +223,7 @@ def bench_forward(
     profile: Profile,
     shed: bool = True,
     listening: int | None = None,
+    warm_up: float = 1.0,
+    spread_ms: float = 0.0,
 ) -> dict[str, object]:
     """Forward a generated publisher to ``viewers`` over loopback; see CONTRACT "Benchmarks" for keys."""

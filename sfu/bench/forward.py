@@ -24,6 +24,15 @@ def run(argv: Sequence[str]) -> dict[str, object]:
     parser.add_argument("--viewers", type=int, default=500)
     parser.add_argument("--mbps", type=float, default=2.5, help="of the published track (default 2.5)")
     parser.add_argument("--seconds", type=float, default=10.0, help="to measure, without warming up")
+    parser.add_argument(
+        "--warm-up", type=float, default=1.0, help="seconds before it is measured (default 1)"
+    )
+    parser.add_argument(
+        "--spread-ms",
+        type=float,
+        default=0.0,
+        help="over which the publisher spreads the packets of a frame (default 0: all at once)",
+    )
     parser.add_argument("--gso", choices=("on", "off"), default="on")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--profile", choices=PROFILES, default=PROFILES[0])
@@ -46,6 +55,8 @@ def run(argv: Sequence[str]) -> dict[str, object]:
             viewers=options.viewers,
             mbps=options.mbps,
             seconds=options.seconds,
+            warm_up=options.warm_up,
+            spread_ms=options.spread_ms,
             gso=options.gso == "on",
             workers=workers,
             profile=options.profile,

@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
 
 from sfu.bench.clients import Leave, join
 from sfu.bench.join_node import node
+from sfu.bench.threads import spent
 
 __all__ = ["measure"]
 
 NICE = 10
 """Viewers who join are other machines in life: here they take the CPU that node and watchers leave."""
+ENGINE = "sfu-"
+"""The engine's threads."""
 CALM_S = 3.0
 SETTLE_S = 2.0
 
@@ -47,9 +51,11 @@ async def measure(
             await _report(watchers)  # their own joins: replayed packets are old
             await asyncio.sleep(CALM_S)
             before = await _report(watchers)
-            begin, cpu = time.perf_counter(), time.process_time()
+            begin, cpu, viewers = time.perf_counter(), time.process_time(), _ended_cpu_s()
+            engine = spent(ENGINE)
             joined = await join(f"{url}/whep/bench", storm, storm / within_s, processes, nice=NICE)
             took, cpu = time.perf_counter() - begin, time.process_time() - cpu
+            engine, viewers = spent(ENGINE) - engine, _ended_cpu_s() - viewers
             during = await _report(watchers)
             await asyncio.sleep(SETTLE_S)
             after = await _report(watchers)
@@ -69,13 +75,24 @@ async def measure(
             "p50": first[len(first) // 2] if first else None,
             "p99": first[len(first) * 99 // 100] if first else None,
         },
-        "cpu_s": round(cpu, 2),
+        "cpu_s": {
+            "engine": round(engine.ran_s, 2),
+            "python": round(cpu - engine.ran_s, 2),
+            "viewers": round(viewers, 2),
+        },
+        "engine_waited_s": round(engine.waited_s, 2),
         "added_latency_ms": {"before": before, "during": during, "after": after},
         "load_stage": stage,
         "processes": processes,
         "workers": workers,
         "cores": os.cpu_count(),
     }
+
+
+def _ended_cpu_s() -> float:
+    """CPU time of processes that we started and that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 async def _line(process: Process) -> str:

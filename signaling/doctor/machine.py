@@ -37,6 +37,7 @@ def check(settings: Settings, probe: Probe) -> list[Finding]:
         *_offload(),
         *_buffers(probe),
         _files(probe),
+        _priority(probe),
         _clock(probe),
         _gpu(),
     ]
@@ -121,6 +122,14 @@ def _files(probe: Probe) -> Finding:
             "warn", "open files", f"limit {soft} (hard {hard})", f"ulimit -n {OPEN_FILES} or LimitNOFILE="
         )
     return Finding("ok", "open files", "no limit" if soft == resource.RLIM_INFINITY else f"limit {soft}")
+
+
+def _priority(probe: Probe) -> Finding:
+    if probe.may_rise():
+        return Finding("ok", "priority", "the engine's threads come before others")
+    detail = "not allowed: encoders and other programs on this machine delay packets"
+    remedy = "LimitNICE=-5 in a unit, ulimits: {nice: 25} in a container, ulimit -e 25 elsewhere"
+    return Finding("warn", "priority", detail, remedy)
 
 
 def _clock(probe: Probe) -> Finding:

@@ -7,6 +7,7 @@ import os
 import resource
 import secrets
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal, Protocol
@@ -18,6 +19,8 @@ from sfu.addresses import local_addresses
 __all__ = ["Echo", "Probe", "SystemProbe"]
 
 ECHO_S = 1.0
+ENGINE_NICER = -5
+"""What sfu/engine/crates/udp/src/priority.rs asks for."""
 TIME_ERROR = 5
 """adjtimex(2): the clock is not synchronised."""
 TIMEX_BYTES = 1024
@@ -51,6 +54,10 @@ class Probe(Protocol):
 
     def open_files(self) -> tuple[int, int]:
         """Soft and hard limit of this process; resource.RLIM_INFINITY is none."""
+        ...
+
+    def may_rise(self) -> bool:
+        """Whether a thread may come before those of other programs."""
         ...
 
     def clock_synchronised(self) -> bool | None:
@@ -111,6 +118,12 @@ class SystemProbe:
 
     def open_files(self) -> tuple[int, int]:
         return resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    def may_rise(self) -> bool:
+        # niceness is a thread's own on Linux (setpriority(2)): tried in one that ends with it
+        with ThreadPoolExecutor(1) as thread:
+            tried = thread.submit(os.nice, ENGINE_NICER)
+            return tried.exception() is None
 
     def clock_synchronised(self) -> bool | None:
         # modes 0 only reads (adjtimex(2))

@@ -9,7 +9,8 @@ from sfu.bench import forward
 
 @pytest.mark.parametrize("gso", ["on", "off"])
 def test_keys_and_counts(gso: str) -> None:
-    result = forward.run(["--viewers", "3", "--seconds", "1", "--gso", gso, "--workers", "2"])
+    options = f"--viewers 3 --seconds 1 --gso {gso} --workers 2 --warm-up 0.5 --spread-ms 4"
+    result = forward.run(options.split())
     contract = {
         "viewers",
         "packets_per_s",
@@ -29,16 +30,20 @@ def test_keys_and_counts(gso: str) -> None:
         "kernel",
         "shed",
         "listening",
+        "arrival_ms",
     } == set(result)
     assert (result["viewers"], result["workers"], result["lost"]) == (3, 2, 0)
     if gso == "off":
         assert result["gso"] is False
-    latency = result["added_latency_ms"]
-    assert isinstance(latency, dict)
-    assert set(latency) == {"p50", "p99"}
+    for key in ("added_latency_ms", "arrival_ms"):
+        latency = result[key]
+        assert isinstance(latency, dict)
+        assert set(latency) == {"p50", "p99"}
 
 
-@pytest.mark.parametrize("bad", [["--viewers", "0"], ["--mbps", "1000"], ["--gso", "maybe"]])
+@pytest.mark.parametrize(
+    "bad", [["--viewers", "0"], ["--mbps", "1000"], ["--gso", "maybe"], ["--spread-ms", "50"]]
+)
 def test_bad_options_end_with_usage(bad: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as refused:
         forward.run(bad)

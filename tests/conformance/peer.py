@@ -120,6 +120,8 @@ class Peer:
         self.checks_answered = 0
         self.rtp: dict[int, int] = {}
         """Packets received by SSRC, not decrypted."""
+        self.frames = 0
+        """Of these, those that end a frame of video (the RTP marker)."""
         self.rtcp = 0
         self.first_packet: bytes | None = None
         self._candidates: list[Address] = []
@@ -187,6 +189,7 @@ class Peer:
             else:
                 (ssrc,) = struct.unpack_from("!I", data, 8)
                 self.rtp[ssrc] = self.rtp.get(ssrc, 0) + 1
+                self.frames += data[1] >> 7
                 self.first_packet = self.first_packet or data
 
     def send(self, data: bytes) -> None:

@@ -17,6 +17,8 @@ from tests.conformance import sdp
 from tests.conformance.peer import Peer, identity
 
 CONNECT_S = 60.0
+PUBLISH_S = 10.0
+PUBLISH_TRIES = 3
 WARM_UP_S = 3.0
 
 
@@ -31,8 +33,8 @@ class Measured:
     """User and system time of the server's process and its children over these packets."""
     cores: float
     arrived_ratio: float
-    """All RTP that arrived over packets published times viewers: above 1 the server adds its own (padding,
-    replayed packets), which is not counted as forwarded."""
+    """Frames whose last packet arrived over frames published times viewers. Not packets: a server may add its
+    own (padding, replayed ones), which are not counted as forwarded, or pack frames anew."""
 
 
 def cpu_s(pid: int) -> float:
@@ -52,14 +54,22 @@ def offer(peer: Peer, direction: str) -> str:
     return sdp.offer(peer.ufrag, peer.pwd, identity().fingerprint, direction=direction, kinds=("video",))
 
 
+def connect(swarm: Swarm, server: servers.Server) -> Peer:
+    """A publisher that is through. Our offers have no candidates, and LiveKit 1.11, whose ICE agent is a full
+    one, formed no pair from our checks in 2 of 19 sessions."""
+    for _ in range(PUBLISH_TRIES):
+        publisher = Peer()
+        join(swarm, publisher, server.publish(offer(publisher, "sendonly")))
+        if swarm.run(PUBLISH_S, lambda: publisher.keys is not None):  # noqa: B023 (called in the loop only)
+            return publisher
+        print(f"{server.name}: the publisher is not through, and tries again", file=sys.stderr)
+    raise RuntimeError(f"{server.name}: the publisher did not connect")
+
+
 def measure(server: servers.Server, source: Source, viewers: int, seconds: float) -> Measured:
     swarm = Swarm()
     try:
-        publisher = Peer()
-        join(swarm, publisher, server.publish(offer(publisher, "sendonly")))
-        if not swarm.run(CONNECT_S, lambda: publisher.keys is not None):
-            raise RuntimeError(f"{server.name}: the publisher did not connect")
-        swarm.publish(publisher, source)
+        swarm.publish(connect(swarm, server), source)
         swarm.run(2)
         for number in range(viewers):
             viewer = Peer()
@@ -71,12 +81,14 @@ def measure(server: servers.Server, source: Source, viewers: int, seconds: float
             raise RuntimeError(f"{server.name}: {missing} of {viewers} viewers get no media")
         swarm.run(WARM_UP_S)
         cpu, packets, published = cpu_s(server.pid), swarm.received, swarm.published
+        arrived, frames = swarm.received_frames, swarm.frames
         begin = time.monotonic()
         swarm.run(seconds)
         took = time.monotonic() - begin
         cpu, packets = cpu_s(server.pid) - cpu, swarm.received - packets
         sent = (swarm.published - published) * viewers
         forwarded = min(packets, sent)
+        arrived, frames = swarm.received_frames - arrived, (swarm.frames - frames) * viewers
     finally:
         swarm.close()
     return Measured(
@@ -86,7 +98,7 @@ def measure(server: servers.Server, source: Source, viewers: int, seconds: float
         round(forwarded / took, 1),
         round(cpu * 1e6 / max(forwarded, 1), 2),
         round(cpu / took, 3),
-        round(packets / max(sent, 1), 4),
+        round(arrived / max(frames, 1), 4),
     )
 
 

@@ -25,6 +25,7 @@ class Machine:
     echoes: dict[str, Echo] = field(default_factory=dict)
     buffers: int = 8 << 20
     files: tuple[int, int] = (65_536, 65_536)
+    rises: bool = True
     synchronised: bool | None = True
 
     def addresses(self) -> list[str]:
@@ -47,6 +48,9 @@ class Machine:
 
     def open_files(self) -> tuple[int, int]:
         return self.files
+
+    def may_rise(self) -> bool:
+        return self.rises
 
     def clock_synchronised(self) -> bool | None:
         return self.synchronised
@@ -129,6 +133,7 @@ def test_a_taken_port_is_said_and_not_guessed_about() -> None:
         (Machine(buffers=212_992), "net.core.rmem_max", "sysctl -w net.core.rmem_max="),
         (Machine(buffers=212_992), "net.core.wmem_max", "sysctl -w net.core.wmem_max="),
         (Machine(files=(1024, 524_288)), "open files", "ulimit -n"),
+        (Machine(rises=False), "priority", "ulimit -e"),
         (Machine(synchronised=False), "clock", "timedatectl"),
     ],
 )

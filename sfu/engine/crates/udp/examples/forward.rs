@@ -1,5 +1,7 @@
 //! The forwarding benchmark without Python, for profilers: `forward VIEWERS SECONDS GSO(on|off)`.
 
+use std::time::Duration;
+
 use proto::srtp::Profile;
 use udp::bench::{run, Options};
 
@@ -11,6 +13,8 @@ fn main() -> std::io::Result<()> {
         viewers,
         mbps: 2.5,
         seconds: number(1, 10.0),
+        warm_up: Duration::from_secs(1),
+        spread: Duration::ZERO,
         gso: arguments.get(2).is_none_or(|gso| gso != "off"),
         workers: 1,
         profile: Profile::AeadAes128Gcm,

@@ -12,6 +12,7 @@ mod events;
 mod inbox;
 mod node;
 mod poll;
+mod priority;
 mod probe;
 mod receive;
 mod send;

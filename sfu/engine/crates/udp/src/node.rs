@@ -17,6 +17,7 @@ use crate::clock::{self, Clock};
 use crate::events::Events;
 use crate::inbox::Inbox;
 use crate::poll::Poll;
+use crate::priority;
 use crate::probe::Probe;
 use crate::socket::{bind_group, Socket};
 use crate::tcp::{listen_group, TcpPeers};
@@ -104,6 +105,7 @@ impl Node {
             // A node without one of its workers would look alive and carry nothing for its share of
             // viewers: end the process, its supervisor starts it anew.
             let guard = AbortOnUnwind;
+            priority::raise();
             let stats = directory.workers[index].clone();
             let tcp = TcpPeers::new(listeners, shared.tcp.clone(), config.limits.clone());
             let worker = Worker::new(index, config, directory);

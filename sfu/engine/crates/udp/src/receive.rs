@@ -22,6 +22,8 @@ pub struct Datagram<'a> {
     /// The address it was sent to.
     pub local: Option<IpAddr>,
     pub remote: SocketAddr,
+    /// When the kernel got it, on the wall clock; None if it doesn't say.
+    pub stamp: Option<Duration>,
     pub data: &'a mut [u8],
 }
 
@@ -107,7 +109,7 @@ impl Receiver {
             let len = (header.msg_len as usize).min(BUFFER);
             let segment = info.segment.unwrap_or(len).max(1);
             for data in buffer[..len].chunks_mut(segment) {
-                handle(Datagram { local: info.local, remote, data });
+                handle(Datagram { local: info.local, remote, stamp: info.stamp, data });
             }
         }
         Ok(count > 0)

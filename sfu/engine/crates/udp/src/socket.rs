@@ -40,7 +40,7 @@ impl Socket {
     }
 
     /// Let the kernel say when it got each datagram (SO_TIMESTAMPNS, Linux 2.6.22).
-    fn stamp(&self) -> io::Result<()> {
+    pub(crate) fn stamp(&self) -> io::Result<()> {
         set(&self.fd, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 1)
     }
 

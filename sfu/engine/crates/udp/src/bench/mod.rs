@@ -31,8 +31,6 @@ use viewers::Viewers;
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const TRACK: u64 = 1;
 const CONNECT_WITHIN: Duration = Duration::from_secs(20);
-/// Joining costs keyframes and replays that are not part of forwarding.
-const WARM_UP: Duration = Duration::from_secs(1);
 /// What is still in queues and buffers when the publisher has stopped.
 const DRAIN: Duration = Duration::from_millis(500);
 const FLOOR_AT_MOST: Duration = Duration::from_secs(10);
@@ -43,6 +41,10 @@ pub struct Options {
     /// Of the published track, in 10^6 bits per second of payload.
     pub mbps: f64,
     pub seconds: f64,
+    /// Before it is measured: joining costs keyframes and replays that are not part of forwarding.
+    pub warm_up: Duration,
+    /// Over which the publisher spreads the packets of a frame.
+    pub spread: Duration,
     pub gso: bool,
     pub workers: usize,
     pub profile: Profile,
@@ -58,6 +60,16 @@ pub struct Percentiles {
     pub p99: f64,
 }
 
+impl Percentiles {
+    fn of(us: impl Iterator<Item = u32>) -> Percentiles {
+        let mut us: Vec<u32> = us.collect();
+        us.sort_unstable();
+        let ms =
+            |percent: usize| us.get(us.len() * percent / 100).map_or(f64::NAN, |us| f64::from(*us) / 1e3);
+        Percentiles { p50: ms(50), p99: ms(99) }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct Report {
     /// Measured, without warming up.
@@ -70,6 +82,8 @@ pub struct Report {
     pub shed: Shed,
     /// From just before the publisher's send to just after the viewer's receive.
     pub latency_ms: Percentiles,
+    /// The same to the kernel's receive time at the viewer, whenever that reads it.
+    pub arrival_ms: Percentiles,
     /// Packets decrypted by viewers.
     pub samples: usize,
     /// Whether GSO was used.
@@ -116,11 +130,11 @@ pub fn run(options: Options) -> io::Result<Report> {
         peers.push(peer);
     }
     let viewers = Viewers::start(peers, options.listening, clock)?;
-    let publisher = Running::start(Publisher::new(publisher_peer, options.mbps, clock)?);
+    let publisher = Running::start(Publisher::new(publisher_peer, options.mbps, options.spread, clock)?);
     wait_for(&viewers, clock)?;
 
     eprintln!("forward: {} viewers connected, {} worker(s)", options.viewers, node.workers());
-    thread::sleep(WARM_UP);
+    thread::sleep(options.warm_up);
     viewers.begin();
     let (cpu, begin) = (cpu_total(&node), clock.now());
     let (packets, missing) = (packets_sent(&node), viewers.counts().1);
@@ -150,8 +164,7 @@ pub fn run(options: Options) -> io::Result<Report> {
 
     eprintln!("forward: the floor");
     let floor_us = measure_floor(&options, gso, &viewers, clock)?;
-    let mut latencies = viewers.stop()?;
-    latencies.sort_unstable();
+    let latencies = viewers.stop()?;
     Ok(Report {
         seconds: took.as_secs_f64(),
         packets_per_s: packets as f64 / took.as_secs_f64(),
@@ -159,7 +172,8 @@ pub fn run(options: Options) -> io::Result<Report> {
         floor_us_per_packet: floor_us,
         lost,
         shed,
-        latency_ms: Percentiles { p50: percentile_ms(&latencies, 50), p99: percentile_ms(&latencies, 99) },
+        latency_ms: Percentiles::of(latencies.iter().map(|latency| latency.read)),
+        arrival_ms: Percentiles::of(latencies.iter().map(|latency| latency.arrived)),
         samples: latencies.len(),
         gso,
         probe,
@@ -232,7 +246,7 @@ fn measure_floor(options: &Options, gso: bool, viewers: &Viewers, clock: Clock) 
     let floor = Floor::new(options.profile, gso, viewers.addresses())?;
     let peer = Peer::new(0, floor.address(), options.profile)?;
     let unprotector = peer.engine_unprotector()?;
-    let publisher = Running::start(Publisher::new(peer, options.mbps, clock)?);
+    let publisher = Running::start(Publisher::new(peer, options.mbps, Duration::ZERO, clock)?);
     let seconds = Duration::from_secs_f64(options.seconds).min(FLOOR_AT_MOST);
     let result = thread::spawn(move || floor.run(unprotector, seconds, clock)).join();
     publisher.stop()?;
@@ -270,12 +284,6 @@ fn withheld(node: &Node, viewers: usize) -> u64 {
 
 fn cpu_total(node: &Node) -> Duration {
     node.cpu_times().iter().sum()
-}
-
-/// Of ascending microseconds.
-fn percentile_ms(ascending: &[u32], percent: usize) -> f64 {
-    let at = ascending.len() * percent / 100;
-    ascending.get(at.min(ascending.len().saturating_sub(1))).map_or(f64::NAN, |us| f64::from(*us) / 1e3)
 }
 
 /// A socket per viewer: the soft limit of 1,024 descriptors is soon reached.

@@ -37,7 +37,11 @@ pub struct Publisher {
     clock: Clock,
     packets_per_frame: usize,
     payload_bytes: usize,
+    /// Between a frame's packets; zero: all leave at once.
+    gap: Duration,
     frame: u64,
+    /// Of the frame, the next to leave.
+    packet: usize,
     /// 48-bit SRTP index; its lower half is the sequence number.
     index: u64,
     octets: u64,
@@ -46,7 +50,8 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    pub fn new(peer: Peer, mbps: f64, clock: Clock) -> io::Result<Publisher> {
+    /// `spread`: the time over which a frame's packets leave.
+    pub fn new(peer: Peer, mbps: f64, spread: Duration, clock: Clock) -> io::Result<Publisher> {
         let frame_bytes = mbps * 1e6 / 8.0 / FRAMES_PER_S as f64;
         // A NAL unit in one FU-A would be illegal: two at least.
         let packets_per_frame = (frame_bytes / PACKET_BYTES).ceil().max(2.0) as usize;
@@ -56,7 +61,9 @@ impl Publisher {
             clock,
             packets_per_frame,
             payload_bytes: (frame_bytes / packets_per_frame as f64).max(32.0) as usize,
+            gap: spread.min(FRAME) / packets_per_frame as u32,
             frame: 0,
+            packet: 0,
             index: 0,
             octets: 0,
             out: Outbound::default(),
@@ -78,8 +85,7 @@ impl Publisher {
             let now = self.clock.now();
             self.peer.check(now, &mut self.sender);
             if now >= next {
-                next += FRAME;
-                self.send_frame(now);
+                next += self.send(now);
             }
         }
         Ok(())
@@ -100,26 +106,36 @@ impl Publisher {
         Ok(())
     }
 
-    fn send_frame(&mut self, now: Time) {
+    /// Sends a frame or, if they are apart, a packet of it; the time until the next.
+    fn send(&mut self, now: Time) -> Duration {
         self.out.clear();
+        let count = if self.gap.is_zero() { self.packets_per_frame } else { 1 };
+        for _ in 0..count {
+            self.write_next(now);
+        }
+        self.peer.send_all(&mut self.sender, &self.out);
+        match self.packet {
+            0 => FRAME - self.gap * (self.packets_per_frame as u32 - 1),
+            _ => self.gap,
+        }
+    }
+
+    fn write_next(&mut self, now: Time) {
         let keyframe = self.frame % KEYFRAME_EVERY == 0;
-        if self.frame % REPORT_EVERY == 0 {
+        let (first, last) = (self.packet == 0, self.packet + 1 == self.packets_per_frame);
+        if first && self.frame % REPORT_EVERY == 0 {
             self.write_report(now);
         }
-        if keyframe {
+        if first && keyframe {
             self.write_packet(false, &PARAMETER_SETS);
         }
-        let nal_type = if keyframe { 5 } else { 1 };
         let mut payload = vec![self.frame as u8; self.payload_bytes];
         payload[0] = 3 << 5 | FU_A;
-        for i in 0..self.packets_per_frame {
-            let last = i + 1 == self.packets_per_frame;
-            payload[1] = u8::from(i == 0) << 7 | u8::from(last) << 6 | nal_type;
-            payload[STAMP_AT..STAMP_AT + 8].copy_from_slice(&self.clock.now().micros().to_be_bytes());
-            self.write_packet(last, &payload);
-        }
-        self.frame += 1;
-        self.peer.send_all(&mut self.sender, &self.out);
+        payload[1] = u8::from(first) << 7 | u8::from(last) << 6 | if keyframe { 5 } else { 1 };
+        payload[STAMP_AT..STAMP_AT + 8].copy_from_slice(&self.clock.now().micros().to_be_bytes());
+        self.write_packet(last, &payload);
+        self.packet = if last { 0 } else { self.packet + 1 };
+        self.frame += u64::from(last);
     }
 
     fn rtp_time(&self) -> u32 {

@@ -39,11 +39,20 @@ struct Shared {
     stop: AtomicBool,
 }
 
+/// Microseconds from the publisher's send of a packet.
+#[derive(Debug, Clone, Copy)]
+pub struct Latency {
+    /// Until the kernel had it for the viewer.
+    pub arrived: u32,
+    /// Until the viewer had read it.
+    pub read: u32,
+}
+
 /// All viewers, on a few threads.
 pub struct Viewers {
     shared: Arc<Shared>,
     addresses: Vec<SocketAddr>,
-    threads: Vec<JoinHandle<io::Result<Vec<u32>>>>,
+    threads: Vec<JoinHandle<io::Result<Vec<Latency>>>>,
 }
 
 impl Viewers {
@@ -59,6 +68,7 @@ impl Viewers {
         for (index, peer) in peers.into_iter().enumerate() {
             // Spread evenly: who is served first waits least.
             let listens = (index + 1) * listening / all > index * listening / all;
+            peer.socket.stamp()?;
             if !listens {
                 set(&peer.socket, libc::SOL_SOCKET, libc::SO_RCVBUF, DEAF_BUFFER_BYTES)?;
             }
@@ -102,8 +112,8 @@ impl Viewers {
         self.shared.sampling.store(false, Ordering::Relaxed);
     }
 
-    /// The sampled latencies in microseconds.
-    pub fn stop(self) -> io::Result<Vec<u32>> {
+    /// The sampled latencies.
+    pub fn stop(self) -> io::Result<Vec<Latency>> {
         self.shared.stop.store(true, Ordering::Relaxed);
         let mut latencies = Vec::new();
         for thread in self.threads {
@@ -146,14 +156,23 @@ impl Viewer {
         counts.missing.store(emitted.saturating_sub(self.received), Ordering::Relaxed);
     }
 
-    /// Microseconds since the publisher sent the packet; None if it carries no time.
-    fn latency(&mut self, now: Time, header: &rtp::Header, data: &mut [u8]) -> io::Result<Option<u32>> {
+    /// Of a packet read at `now`, `age` after its arrival; None if it carries no time.
+    fn latency(
+        &mut self,
+        now: Time,
+        age: Duration,
+        header: &rtp::Header,
+        data: &mut [u8],
+    ) -> io::Result<Option<Latency>> {
         let len = self.unprotector.unprotect_rtp(data, header).map_err(io::Error::other)?.len;
         let payload = header.payload(&data[..len]).map_err(io::Error::other)?;
         let stamped = payload.first().is_some_and(|first| first & 0x1f == FU_A);
         let stamp = payload.get(STAMP_AT..STAMP_AT + 8).filter(|_| stamped);
         let stamp = stamp.and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
-        Ok(stamp.map(|stamp| now.since(Time::from_micros(stamp)).as_micros() as u32))
+        Ok(stamp.map(|stamp| {
+            let read = now.since(Time::from_micros(stamp));
+            Latency { arrived: read.saturating_sub(age).as_micros() as u32, read: read.as_micros() as u32 }
+        }))
     }
 }
 
@@ -163,11 +182,11 @@ struct Share {
     shared: Arc<Shared>,
     clock: Clock,
     packets: u64,
-    latencies: Vec<u32>,
+    latencies: Vec<Latency>,
 }
 
 impl Share {
-    fn run(mut self) -> io::Result<Vec<u32>> {
+    fn run(mut self) -> io::Result<Vec<Latency>> {
         let mut poll = Poll::new()?;
         for (token, viewer) in self.viewers.iter().enumerate() {
             poll.add(viewer.peer.socket.as_raw_fd(), token as u64)?;
@@ -220,12 +239,13 @@ impl Share {
             }
             *packets += 1;
             let sample = sampling && listens && *packets % SAMPLE_EVERY == 0;
-            media.push((header, sample.then(|| (clock.now(), datagram.data.to_vec()))));
+            let age = datagram.stamp.map(|stamp| clock.age(stamp)).unwrap_or_default();
+            media.push((header, sample.then(|| (clock.now(), age, datagram.data.to_vec()))));
         })?;
         for (header, sample) in media {
             viewer.count(header.sequence, counts);
-            if let Some((now, mut data)) = sample {
-                match viewer.latency(now, &header, &mut data) {
+            if let Some((now, age, mut data)) = sample {
+                match viewer.latency(now, age, &header, &mut data) {
                     Ok(latency) => latencies.extend(latency),
                     Err(error) => failure = Some(error),
                 }

@@ -1,58 +1,23 @@
 //! ICE-lite (RFC 8445 section 2.5) for one transport: paths, consent, restart, and our own check of a
 //! path before media goes there. The same agent dials for a Relay.
 
-use std::net::{IpAddr, SocketAddr};
+mod check;
+mod path;
+
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use rand::Rng;
 
 use crate::message::IceCredentials;
-use crate::stun::{self, BindingRequest, Class};
+use crate::stun::{self, Class};
 use crate::time::Time;
 
-/// What a peer address may make us send before it has answered: three times what came from it, so
-/// that a spoofed source is no amplifier (RFC 9000 section 8.1 has the same rule for QUIC).
-const AMPLIFICATION: u64 = 3;
+use check::Check;
+use path::Path;
 
-/// Our check is sent again after this, doubling each time: 50 ms is a short round trip.
-const CHECK_AGAIN: Duration = Duration::from_millis(50);
-const CHECK_TRIES: u32 = 7;
-
-/// A dialling side keeps its path alive this often, well inside the consent time of 30 s.
-const KEEPALIVE: Duration = Duration::from_secs(2);
-
-/// A verified path that carries media is asked again this often, for its round-trip time.
-const MEASURE: Duration = Duration::from_secs(5);
-
-/// An address that has answered none of our checks for this long gets no more media (RFC 7675 section 5.1).
-const ANSWER: Duration = Duration::from_secs(30);
-
-#[derive(Debug)]
-struct Path {
-    local: Option<IpAddr>,
-    remote: SocketAddr,
-    received: u64,
-    sent: u64,
-    verified: bool,
-    last_request: Time,
-    last_answer: Time,
-    check: Option<Check>,
-    next_check: Time,
-}
-
-#[derive(Debug)]
-struct Check {
-    transaction_id: [u8; 12],
-    sent: Time,
-    tries: u32,
-}
-
-/// An address pair that datagrams may be sent on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pair {
-    pub local: Option<IpAddr>,
-    pub remote: SocketAddr,
-}
+pub use check::check_slot;
+pub use path::Pair;
 
 #[derive(Debug)]
 pub struct Ice {
@@ -216,36 +181,6 @@ impl Ice {
         now.since(self.paths[at].last_request) > Duration::from_secs(15)
     }
 
-    fn handle_success(&mut self, now: Time, pair: Pair, message: &stun::Message<'_>) -> Handled {
-        let keys = [Some(&self.remote), self.previous.as_ref().map(|(_, remote)| remote)];
-        if !keys.into_iter().flatten().any(|r| message.verify_integrity(r.pwd.as_bytes())) {
-            return Handled::Refused;
-        }
-        let Some(at) = self.paths.iter().position(|p| {
-            p.remote == pair.remote
-                && p.check.as_ref().is_some_and(|c| c.transaction_id == message.transaction_id())
-        }) else {
-            return Handled::Refused;
-        };
-        if self.nominated == Some(at) {
-            (self.selected, self.nominated) = (Some(at), None);
-        }
-        let path = &mut self.paths[at];
-        if let Some(check) = path.check.take() {
-            let sample = now.since(check.sent);
-            // RFC 6298 section 2: SRTT = 7/8 SRTT + 1/8 R.
-            self.rtt = Some(self.rtt.map_or(sample, |rtt| (rtt * 7 + sample) / 8));
-        }
-        path.local = path.local.or(pair.local);
-        path.verified = true;
-        (path.last_request, path.last_answer) = (now, now);
-        path.next_check = now + if self.dial.is_some() { KEEPALIVE } else { MEASURE };
-        if self.dial.is_some() {
-            (self.last_consent, self.doubted) = (now, Time::FAR);
-        }
-        Handled::Answer
-    }
-
     fn path(&mut self, now: Time, pair: Pair) -> Option<usize> {
         let found = self.paths.iter().position(|p| p.remote == pair.remote);
         if let Some(at) = found {
@@ -293,75 +228,20 @@ impl Ice {
     /// Where media goes: only to an address that answered our own check.
     pub fn media_pair(&self) -> Option<Pair> {
         let path = &self.paths[self.selected?];
-        path.verified.then_some(Pair { local: path.local, remote: path.remote })
+        path.verified.then(|| path.pair())
     }
 
     /// Where `size` bytes of DTLS or RTCP may go now; counts them.
     pub fn control_pair(&mut self, size: usize) -> Option<Pair> {
         let path = &mut self.paths[self.selected?];
         let size = size as u64;
-        if !path.verified && path.sent + size > AMPLIFICATION * path.received {
+        if !path.takes(size) {
             return None;
         }
         path.sent += size;
-        Some(Pair { local: path.local, remote: path.remote })
+        Some(path.pair())
     }
 
-    /// Write the check that is due, if any, and where it goes.
-    pub fn poll_check(&mut self, now: Time, rng: &mut impl Rng, out: &mut Vec<u8>) -> Option<Pair> {
-        let (selected, dial) = (self.selected, self.dial.is_some());
-        let at = (0..self.paths.len()).find(|&i| {
-            let path = &self.paths[i];
-            path.next_check <= now && (path.check.is_some() || dial || (path.verified && Some(i) == selected))
-        })?;
-        let path = &mut self.paths[at];
-        let check = path.check.get_or_insert_with(|| Check::new(self.slot, now, rng));
-        let username = format!("{}:{}", self.remote.ufrag, self.local.ufrag);
-        let before = out.len();
-        BindingRequest {
-            transaction_id: check.transaction_id,
-            username: &username,
-            key: self.remote.pwd.as_bytes(),
-            priority: 1 << 24 | 65_535 << 8 | 255, // a host candidate's: RFC 8445 section 5.1.2.1
-            controlling: dial.then_some(self.tie_breaker),
-            use_candidate: dial,
-        }
-        .write(out);
-        let size = (out.len() - before) as u64;
-        check.sent = now;
-        check.tries += 1;
-        let tries = check.tries;
-        path.next_check = now + CHECK_AGAIN * (1 << tries.min(CHECK_TRIES));
-        if tries >= CHECK_TRIES {
-            path.check = None;
-            path.next_check = if dial { now + KEEPALIVE } else { Time::FAR };
-            if path.verified {
-                path.next_check = now + MEASURE;
-                // Its requests alone are no consent: they could come from elsewhere.
-                path.verified = dial || now.since(path.last_answer) < ANSWER;
-            }
-        }
-        if !dial && !path.verified && path.sent + size > AMPLIFICATION * path.received {
-            out.truncate(before);
-            return None;
-        }
-        path.sent += size;
-        Some(Pair { local: path.local, remote: path.remote })
-    }
-
-    pub fn next_check(&self) -> Time {
-        let dial = self.dial.is_some();
-        (0..self.paths.len())
-            .filter(|&i| {
-                let path = &self.paths[i];
-                path.check.is_some() || dial || (path.verified && Some(i) == self.selected)
-            })
-            .map(|i| self.paths[i].next_check)
-            .min()
-            .unwrap_or(Time::FAR)
-    }
-
-    /// The last time the peer agreed to receive (RFC 7675).
     /// The peer seems to say goodbye, but nobody can tell whether it was the peer: unless it checks once
     /// more by then, consent is over.
     pub fn doubt(&mut self, until: Time) {
@@ -379,37 +259,5 @@ impl Ice {
 
     pub fn remotes(&self) -> impl Iterator<Item = SocketAddr> + '_ {
         self.paths.iter().map(|p| p.remote)
-    }
-}
-
-impl Check {
-    fn new(slot: u32, now: Time, rng: &mut impl Rng) -> Check {
-        let mut transaction_id = [0; 12];
-        transaction_id[..4].copy_from_slice(&slot.to_be_bytes());
-        // 64 random bits: nobody off the path guesses them within a check's seven tries.
-        transaction_id[4..].copy_from_slice(&rng.random::<[u8; 8]>());
-        Check { transaction_id, sent: now, tries: 0 }
-    }
-}
-
-/// The slot of the agent that made a check's transaction id.
-pub fn check_slot(transaction_id: [u8; 12]) -> u32 {
-    let [a, b, c, d, ..] = transaction_id;
-    u32::from_be_bytes([a, b, c, d])
-}
-
-impl Path {
-    fn new(local: Option<IpAddr>, remote: SocketAddr, now: Time) -> Path {
-        Path {
-            local,
-            remote,
-            received: 0,
-            sent: 0,
-            verified: false,
-            last_request: now,
-            last_answer: Time::ZERO,
-            check: None,
-            next_check: now,
-        }
     }
 }
