@@ -162,7 +162,7 @@ def render_vod(segments: Sequence[ListedSegment]) -> str:
     target = max(TARGET_DURATION_S, (longest_us + 500_000) // 1_000_000)
     sequence = segments[0].msn if segments else 0
     head = (
-        f"#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:{target}\n#EXT-X-PLAYLIST-TYPE:VOD\n"
+        f"#EXTM3U\n#EXT-X-VERSION:8\n#EXT-X-TARGETDURATION:{target}\n#EXT-X-PLAYLIST-TYPE:VOD\n"
         f"#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-MEDIA-SEQUENCE:{sequence}\n"
     )
     return head + _body(Header(None, sequence, 0), segments, "", None, (), True)
