@@ -269,8 +269,7 @@ class Connection(asyncio.Protocol):
         self._waited = None
         try:
             answer = self._server.hot.finish(self._request, self._client, waited)
-        except BaseException:
-            # Whatever it was: a client must not wait for an answer that nobody will give.
+        except Exception:  # whatever it was: nobody must wait for an answer that will not come
             self._transport.abort()
             raise
         self._write(answer)
