@@ -12,7 +12,7 @@ RUN python3 -m venv /opt/spillway \
 # The HLS edge of docker-compose.yml; its configuration is mounted from docs/deploy.
 FROM debian:12-slim AS edge
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends nginx-light varnish \
+    && apt-get install -y --no-install-recommends nginx varnish \
     && rm -rf /var/lib/apt/lists/*
 
 FROM debian:12-slim
