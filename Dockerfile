@@ -9,6 +9,12 @@ RUN python3 -m venv /opt/spillway \
     && /opt/spillway/bin/pip install --no-cache-dir --require-hashes -r requirements.lock \
     && /opt/spillway/bin/pip install --no-cache-dir --no-index --no-deps dist/*.whl
 
+# The HLS edge of docker-compose.yml; its configuration is mounted from docs/deploy.
+FROM debian:12-slim AS edge
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends nginx varnish \
+    && rm -rf /var/lib/apt/lists/*
+
 FROM debian:12-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates python3 \

@@ -222,12 +222,18 @@ class Connection(asyncio.Protocol):
             self._body, self._busy = length, True
             self._feed(head)
         self._rest = data
-        if (len(data) > AHEAD) != self._held:
-            self._held = not self._held
-            if self._held:
+        if len(data) > AHEAD:
+            self._held = True
+            # aiohttp may have resumed it: it does at the end of each body.
+            if self._transport.is_reading():
                 self._transport.pause_reading()
-            else:
-                self._transport.resume_reading()
+        else:
+            self._release()
+
+    def _release(self) -> None:
+        if self._held:
+            self._held = False
+            self._transport.resume_reading()
 
     def _answer(self, head: bytes) -> bool:
         """Answer a hot request now or later; False if it isn't one."""
@@ -261,7 +267,12 @@ class Connection(asyncio.Protocol):
         if waited is not self._waited or self._request is None:
             return
         self._waited = None
-        self._write(self._server.hot.finish(self._request, self._client, waited))
+        try:
+            answer = self._server.hot.finish(self._request, self._client, waited)
+        except Exception:  # whatever it was: nobody must wait for an answer that will not come
+            self._transport.abort()
+            raise
+        self._write(answer)
         self._go_on()
 
     def _write(self, answer: Answer) -> None:
@@ -308,6 +319,7 @@ class Connection(asyncio.Protocol):
 
     def _hand_over(self, data: bytes) -> None:
         self._whole = True
+        self._release()
         self._feed(data)
 
     def _answered(self, keep: bool) -> None:

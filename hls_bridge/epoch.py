@@ -12,7 +12,7 @@ from hls_bridge.encoder import PassthroughTrack
 from hls_bridge.gop_watch import SEGMENT_US, SHORTEST_US
 from hls_bridge.ladder import Ladder
 from hls_bridge.pacer import Paced, Pacer
-from hls_bridge.part import EpochStart, Event
+from hls_bridge.part import EpochEnd, EpochStart, Event
 from hls_bridge.rendition import base_tier, choose_ladder
 from hls_bridge.rung import TICKS, Picture
 from hls_bridge.sound_path import SoundPath
@@ -45,6 +45,7 @@ class Epoch:
     ) -> None:
         """``frame`` is what is shown until the first picture of this epoch comes."""
         self.passthrough = passthrough
+        self._emit = emit
         self._mode = mode
         self._fps = fps
         self._sound = sound
@@ -133,6 +134,7 @@ class Epoch:
 
     def end(self, until_us: int | None = None) -> int:
         """End all tracks at one time; returns it. ``until_us``: sound that lies later is the next epoch's."""
+        self._emit(EpochEnd())
         self.ladder.end()
         end_us = self._last_us if until_us is None else until_us
         self._sound.fill(end_us)

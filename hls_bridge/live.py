@@ -9,7 +9,7 @@ from typing import Any
 
 from hls_bridge.master_playlist import Bandwidth, Variant, render_master
 from hls_bridge.packager import AUDIO_PART_US, PART_US
-from hls_bridge.part import EpochStart, Event, Part, PartGroup, TrackSpec, TrackStart, TrackStop
+from hls_bridge.part import EpochEnd, EpochStart, Event, Part, PartGroup, TrackSpec, TrackStart, TrackStop
 from hls_bridge.playlist import Header, ListedPart, ListedSegment, Report, render_delta, render_full
 from hls_bridge.program_clock import ProgramClock
 
@@ -117,6 +117,7 @@ class Live:
         self._epoch = -1
         self._base_msn = 0
         self._next_msn = 0
+        self._ending = False
         self._offsets: dict[int, int] = {}
         self._walls: dict[tuple[str, int], int] = {}
         self._parts: dict[tuple[str, int, int], bytes] = {}
@@ -131,6 +132,9 @@ class Live:
         match event:
             case EpochStart():
                 changed |= self._start_epoch(event)
+            case EpochEnd():
+                self._ending = True
+                changed |= self._running()
             case TrackStart(track):
                 self._add_track(track)
             case TrackStop(name):
@@ -201,8 +205,9 @@ class Live:
     # Inside -----------------------------------------------------------------------------------------
 
     def _start_epoch(self, event: EpochStart) -> set[str]:
-        changed = self._close_all()
+        changed = self._close_all() | self._running()
         self._epoch += 1
+        self._ending = False
         self._base_msn = self._next_msn
         self._specs = {}
         for spec in event.tracks:
@@ -215,6 +220,9 @@ class Live:
             track.source = min(videos, key=lambda spec: abs(spec.height - track.spec.height)).name
             track.listed = False
         return changed
+
+    def _running(self) -> set[str]:
+        return {name for name, track in self.tracks.items() if not track.stopped}
 
     def _add_track(self, spec: TrackSpec) -> None:
         self._specs[spec.name] = spec
@@ -339,9 +347,9 @@ class Live:
             ]
             msn, part = track.last
             newest = shown[-1]
-            hint = (
-                f"{track.source}/{msn + 1}.0.m4s" if newest.closed else f"{track.source}/{msn}.{part + 1}.m4s"
-            )
+            following = f"{msn + 1}.0" if newest.closed else f"{msn}.{part + 1}"
+            # A hint that comes to nothing is an error to Shaka Player, which then leaves the rung.
+            hint = None if self._ending else f"{track.source}/{following}.m4s"
             delta = render_delta(header, shown, hint_uri=hint, reports=reports, ended=self.ended)
             full = render_full(header, shown, hint_uri=hint, reports=reports, ended=self.ended)
             track.full = Rendered.of(full)

@@ -62,6 +62,6 @@ def render_master(video: Sequence[Variant], sound: Variant | None) -> str:
             f"#EXT-X-STREAM-INF:BANDWIDTH={variant.bandwidth.peak + extra_peak},"
             f"AVERAGE-BANDWIDTH={variant.bandwidth.average + extra_average},"
             f'CODECS="{spec.codec}{codecs}",RESOLUTION={spec.width}x{spec.height},'
-            f"FRAME-RATE={spec.fps:.3f}{group}\n{variant.uri}\n"
+            f"FRAME-RATE={spec.fps:.3f}{group},CLOSED-CAPTIONS=NONE\n{variant.uri}\n"
         )
     return "".join(out)

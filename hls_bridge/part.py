@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["EpochStart", "Event", "Part", "PartGroup", "Thumbnail", "TrackSpec", "TrackStart", "TrackStop"]
+__all__ = [
+    "EpochEnd",
+    "EpochStart",
+    "Event",
+    "Part",
+    "PartGroup",
+    "Thumbnail",
+    "TrackSpec",
+    "TrackStart",
+    "TrackStop",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +43,11 @@ class EpochStart:
     tracks: tuple[TrackSpec, ...]
     start_us: int
     """Where segment 0 begins on the time line (the node's monotonic clock)."""
+
+
+@dataclass(frozen=True, slots=True)
+class EpochEnd:
+    """Of this epoch only the open parts are still to come: the name of what follows them is not known yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,4 +96,4 @@ class Thumbnail:
     jpeg: bytes
 
 
-Event = EpochStart | TrackStart | TrackStop | PartGroup | Thumbnail
+Event = EpochStart | EpochEnd | TrackStart | TrackStop | PartGroup | Thumbnail

@@ -25,6 +25,11 @@ SKIP_UNTIL_S = 6 * TARGET_DURATION_S
 """CAN-SKIP-UNTIL, the least that RFC 8216bis 4.4.3.8 allows."""
 HOLD_BACK_S = 3 * TARGET_DURATION_S
 SEGMENTS_WITH_PARTS = 2
+LISTED_LONGER_US = 2
+"""A part is listed this much longer than it is, and so is PART-TARGET, so that no sum of listed durations
+falls behind the media, neither by our rounding (1 us) nor by a player's (dates as doubles: 0.12 us a part).
+Shaka Player 5.2 compares the two with a threshold that lies exactly on an error of its own, resets its
+buffer where the sum is behind, and then drops every picture up to the next keyframe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,8 @@ class ListedPart:
     @property
     def line(self) -> str:
         independent = ",INDEPENDENT=YES" if self.independent else ""
-        return f'#EXT-X-PART:DURATION={_seconds(self.duration_us)},URI="{self.uri}"{independent}\n'
+        duration = _seconds(self.duration_us + LISTED_LONGER_US)
+        return f'#EXT-X-PART:DURATION={duration},URI="{self.uri}"{independent}\n'
 
 
 @dataclass(slots=True)
@@ -93,12 +99,13 @@ class Header:
         if self.part_target_us is None:
             control = f"#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,{skip},HOLD-BACK={HOLD_BACK_S}.0\n"
         else:
+            target_us = self.part_target_us + LISTED_LONGER_US
             # Three part targets (RFC 8216bis 4.4.3.8), rounded up to a millisecond.
-            hold_back = (3 * self.part_target_us + 999) // 1000 / 1000
+            hold_back = (3 * target_us + 999) // 1000 / 1000
             control = (
                 f"#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,{skip},"
                 f"PART-HOLD-BACK={hold_back:.3f},HOLD-BACK={HOLD_BACK_S}.0\n"
-                f"#EXT-X-PART-INF:PART-TARGET={_seconds(self.part_target_us)}\n"
+                f"#EXT-X-PART-INF:PART-TARGET={_seconds(target_us)}\n"
             )
         return (
             f"#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-TARGETDURATION:{TARGET_DURATION_S}\n{control}"
@@ -162,7 +169,7 @@ def render_vod(segments: Sequence[ListedSegment]) -> str:
     target = max(TARGET_DURATION_S, (longest_us + 500_000) // 1_000_000)
     sequence = segments[0].msn if segments else 0
     head = (
-        f"#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:{target}\n#EXT-X-PLAYLIST-TYPE:VOD\n"
+        f"#EXTM3U\n#EXT-X-VERSION:8\n#EXT-X-TARGETDURATION:{target}\n#EXT-X-PLAYLIST-TYPE:VOD\n"
         f"#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-MEDIA-SEQUENCE:{sequence}\n"
     )
     return head + _body(Header(None, sequence, 0), segments, "", None, (), True)

@@ -16,7 +16,9 @@ from hls_bridge.hot_path import HotPath
 
 __all__ = ["Runner", "serve_http"]
 
-BACKLOG = 1024
+BACKLOG = 4096
+"""Connections that may wait to be accepted: when a stream begins, all its viewers come at once. What finds no
+place tries again after 1, 3, 7 s (RFC 6298), however soon there is one. Bounded by net.core.somaxconn."""
 
 
 class _Server(web.Server):

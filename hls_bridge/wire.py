@@ -13,7 +13,17 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from hls_bridge.part import EpochStart, Event, Part, PartGroup, Thumbnail, TrackSpec, TrackStart, TrackStop
+from hls_bridge.part import (
+    EpochEnd,
+    EpochStart,
+    Event,
+    Part,
+    PartGroup,
+    Thumbnail,
+    TrackSpec,
+    TrackStart,
+    TrackStop,
+)
 
 __all__ = ["BadFrame", "decode_event", "encode_event", "read_frame", "write_frame"]
 
@@ -32,6 +42,8 @@ def encode_event(event: Event) -> tuple[dict[str, Any], bytes]:
         case EpochStart(tracks, start_us):
             header = {"type": "epoch", "start_us": start_us, "tracks": [_spec(t) for t in tracks]}
             return header, b"".join(t.init for t in tracks)
+        case EpochEnd():
+            return {"type": "epoch-end"}, b""
         case TrackStart(track, segment):
             return {"type": "start", "segment": segment, "tracks": [_spec(track)]}, track.init
         case TrackStop(name):
@@ -49,6 +61,8 @@ def decode_event(header: Mapping[str, Any], payload: bytes) -> Event:
         match header["type"]:
             case "epoch":
                 return EpochStart(_unpack(TrackSpec, header["tracks"], "init", payload), header["start_us"])
+            case "epoch-end":
+                return EpochEnd()
             case "start":
                 (track,) = _unpack(TrackSpec, header["tracks"], "init", payload)
                 return TrackStart(track, header["segment"])

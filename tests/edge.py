@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,9 +43,13 @@ def wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 @contextmanager
-def running(command: list[str], port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def running(
+    command: list[str], port: int, log: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     with open(log, "ab") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=out, cwd=log.parent)
+        process = subprocess.Popen(
+            command, stdout=out, stderr=out, cwd=log.parent, env=os.environ | dict(environment or {})
+        )
         try:
             wait_for(port, process, log)
             yield process
@@ -79,17 +83,21 @@ def nginx(directory: Path, origin_port: int, edge_port: int, edge_key: str) -> I
         "listen 443 ssl": f"listen 127.0.0.1:{port} ssl",
         "127.0.0.1:6081": f"127.0.0.1:{edge_port}",
         "127.0.0.1:8080": f"127.0.0.1:{origin_port}",
-        "EDGE_KEY": edge_key,
         "worker_processes auto": "worker_processes 1",
         "worker_connections 16384": "worker_connections 512",
     }.items():
         assert old in text, old
         text = text.replace(old, new)
-    (directory / "nginx.conf").write_text(text)
-    write_certificate(directory)
-    user = "user root; " if os.geteuid() == 0 else ""
-    command = [binary("nginx", "nginx"), "-p", str(directory), "-c", "nginx.conf", "-g", f"{user}daemon off;"]
-    with running(command, port, directory / "nginx.log"):
+    written, tls = directory / "nginx", directory / "tls"
+    for each in (written, tls):
+        each.mkdir()
+    configuration = directory / "nginx.conf"
+    configuration.write_text(text)
+    write_certificate(tls)
+    binary("nginx", "nginx")
+    user = ["user root;"] if os.geteuid() == 0 else []
+    command = [str(DEPLOY / "nginx.sh"), str(configuration), str(written), str(tls), *user]
+    with running(command, port, directory / "nginx.log", {"SPILLWAY_EDGE_KEY": edge_key}):
         yield port
 
 

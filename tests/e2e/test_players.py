@@ -1,6 +1,9 @@
-"""A player that is not ours: Chromium's own HLS, which knows no parts."""
+"""Players that are not ours: Shaka at low latency, and Chromium's own HLS, which knows no parts."""
 
 from __future__ import annotations
+
+import re
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -11,28 +14,49 @@ from tests.interop.test_node_hls import Client, publisher
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-PAGE = "<!doctype html><video muted autoplay playsinline></video>"
-PLAY = """(url) => {
+SHAKA = Path(__file__).parent.parent.parent / "web/node_modules/shaka-player/dist/shaka-player.compiled.js"
+PAGE = """<!doctype html>
+<video id=shaka muted autoplay playsinline></video>
+<video id=plain muted autoplay playsinline></video>
+"""
+PLAY = """async (url) => {
   window.errors = [];
-  const video = document.querySelector('video');
-  video.onerror = () => errors.push(video.error.message);
-  video.src = url;
+  const plain = document.getElementById('plain');
+  plain.onerror = () => errors.push('plain: ' + plain.error.message);
+  plain.src = url;
+  window.player = new shaka.Player();
+  player.addEventListener('error', (event) => errors.push('shaka: ' + event.detail.code));
+  player.configure({streaming: {lowLatencyMode: true, liveSync: {enabled: true, targetLatency: 1.1}}});
+  await player.attach(document.getElementById('shaka'));
+  await player.load(url);
 }"""
-PLAYED = """() => {
-  const { played } = document.querySelector('video');
-  return played.length > 0 && played.end(played.length - 1) - played.start(0) > 3;
+PLAYED = """id => {
+  const { played } = document.getElementById(id);
+  return played.length ? played.end(played.length - 1) - played.start(0) : 0;
 }"""
 
 
-async def test_chromium_plays_segments(node: Process, browser: Browser) -> None:
+async def test_shaka_plays_parts_and_chromium_plays_segments(node: Process, browser: Browser) -> None:
+    assert SHAKA.is_file(), "shaka-player is missing: npm --prefix web ci"
     async with aiohttp.ClientSession() as session, await browser.new_context() as context:
         client = Client(node, session)
         await client.make_stream()
         async with publisher(client):
             await client.master()
             page = await context.new_page()
+            requests: list[str] = []
+            page.on("request", lambda request: requests.append(request.url))
             await page.route("**/players", lambda route: route.fulfill(body=PAGE, content_type="text/html"))
             await page.goto(f"{node.url}/players")
+            await page.add_script_tag(path=SHAKA)
+            # At the start of a stream, when one segment is finished.
             await page.evaluate(PLAY, client.stream["manifest_url"])
-            await page.wait_for_function(PLAYED, timeout=40_000)
+            for player in ("shaka", "plain"):
+                await page.wait_for_function(f"({PLAYED})('{player}') > 3", timeout=40_000)
             assert await page.evaluate("errors") == []
+            assert await page.evaluate("player.isLive()")
+            parts = [url for url in requests if re.search(r"/\d+\.\d+\.m4s$", url)]
+            assert len(parts) > 6, "Shaka asks for parts"
+            assert any("_HLS_msn=" in url for url in requests), "and waits for them at the server"
+            buffered = await page.evaluate("player.getBufferedInfo()")
+            assert len(buffered["video"]) == 1, "and keeps all their pictures"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 import socket
+import struct
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
@@ -300,6 +302,26 @@ async def test_who_asks_ahead_is_not_read_without_end(door: Door) -> None:
     assert (await answer(reader))[0] == 200
     for _ in range(count):
         assert (await answer(reader))[2] == b"720p30-2.0;"
+
+
+async def test_reading_goes_on_when_the_connection_changes_hands(door: Door) -> None:
+    reader, writer = await door.connect()
+    writer.write(PLAYLIST % b"?_HLS_msn=3&_HLS_part=2")
+    await door.until_waiting(1)
+    # A WebSocket message (RFC 6455 section 5.2), more of it behind the reload than is read ahead.
+    text = bytes(AHEAD + 10_000)
+    writer.write(
+        b"GET /talk HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + b64encode(bytes(16)) + b"\r\n\r\n"
+        b"\x82\xff" + struct.pack(">Q", 2 * len(text)) + bytes(4) + text
+    )
+    await asyncio.sleep(0.2)
+    writer.write(text)
+    door.origin.handle_event("s", part(V, 3, 2))
+    assert (await answer(reader))[0] == 200
+    assert (await answer(reader))[0] == 101
+    async with asyncio.timeout(20):
+        assert await reader.readexactly(10) == b"\x82\x7f" + struct.pack(">Q", 4 * len(text))
 
 
 async def test_a_site_serves_both(door: Door) -> None:

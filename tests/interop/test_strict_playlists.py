@@ -100,8 +100,10 @@ def test_ten_minutes(tmp_path: Path) -> None:
     for name, track in live.tracks.items():
         assert track.full is not None
         save(f"{name}-end", track.full.plain)
+    recording.apply({"type": "lost", "track": "720p30", "msn": 20})
     replay = recording.playlist("best", window_us=None, ended=True)
     assert replay is not None
+    assert replay[0].plain.count(b"#EXT-X-GAP") == 1
     save("replay", replay[0].plain)
     master = recording.master("x/")
     assert master is not None

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import re
 
 import pytest
 
 from hls_bridge.live import ClosedSegment, Live
-from hls_bridge.part import EpochStart, Part, PartGroup, TrackSpec, TrackStart, TrackStop
+from hls_bridge.part import EpochEnd, EpochStart, Part, PartGroup, TrackSpec, TrackStart, TrackStop
 from hls_bridge.program_clock import ProgramClock, date_time
 from hls_bridge.viewers import MOST, HlsViewers
 
@@ -52,7 +53,7 @@ def test_a_whole_playlist() -> None:
 #EXT-X-VERSION:9
 #EXT-X-TARGETDURATION:2
 #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=12.0,PART-HOLD-BACK=1.001,HOLD-BACK=6.0
-#EXT-X-PART-INF:PART-TARGET=0.333334
+#EXT-X-PART-INF:PART-TARGET=0.333336
 #EXT-X-INDEPENDENT-SEGMENTS
 #EXT-X-MEDIA-SEQUENCE:0
 #EXT-X-DISCONTINUITY-SEQUENCE:0
@@ -61,26 +62,26 @@ def test_a_whole_playlist() -> None:
 #EXTINF:1.999999,
 720p30/0.m4s
 #EXT-X-PROGRAM-DATE-TIME:2027-01-15T08:00:12.000Z
-#EXT-X-PART:DURATION=0.333333,URI="720p30/1.0.m4s",INDEPENDENT=YES
-#EXT-X-PART:DURATION=0.333333,URI="720p30/1.1.m4s"
-#EXT-X-PART:DURATION=0.333333,URI="720p30/1.2.m4s"
-#EXT-X-PART:DURATION=0.333333,URI="720p30/1.3.m4s"
-#EXT-X-PART:DURATION=0.333333,URI="720p30/1.4.m4s"
-#EXT-X-PART:DURATION=0.333334,URI="720p30/1.5.m4s"
+#EXT-X-PART:DURATION=0.333335,URI="720p30/1.0.m4s",INDEPENDENT=YES
+#EXT-X-PART:DURATION=0.333335,URI="720p30/1.1.m4s"
+#EXT-X-PART:DURATION=0.333335,URI="720p30/1.2.m4s"
+#EXT-X-PART:DURATION=0.333335,URI="720p30/1.3.m4s"
+#EXT-X-PART:DURATION=0.333335,URI="720p30/1.4.m4s"
+#EXT-X-PART:DURATION=0.333336,URI="720p30/1.5.m4s"
 #EXTINF:1.999999,
 720p30/1.m4s
 #EXT-X-PROGRAM-DATE-TIME:2027-01-15T08:00:14.000Z
-#EXT-X-PART:DURATION=0.333333,URI="720p30/2.0.m4s",INDEPENDENT=YES
-#EXT-X-PART:DURATION=0.333333,URI="720p30/2.1.m4s"
-#EXT-X-PART:DURATION=0.333333,URI="720p30/2.2.m4s"
-#EXT-X-PART:DURATION=0.333333,URI="720p30/2.3.m4s"
-#EXT-X-PART:DURATION=0.333333,URI="720p30/2.4.m4s"
-#EXT-X-PART:DURATION=0.333334,URI="720p30/2.5.m4s"
+#EXT-X-PART:DURATION=0.333335,URI="720p30/2.0.m4s",INDEPENDENT=YES
+#EXT-X-PART:DURATION=0.333335,URI="720p30/2.1.m4s"
+#EXT-X-PART:DURATION=0.333335,URI="720p30/2.2.m4s"
+#EXT-X-PART:DURATION=0.333335,URI="720p30/2.3.m4s"
+#EXT-X-PART:DURATION=0.333335,URI="720p30/2.4.m4s"
+#EXT-X-PART:DURATION=0.333336,URI="720p30/2.5.m4s"
 #EXTINF:1.999999,
 720p30/2.m4s
 #EXT-X-PROGRAM-DATE-TIME:2027-01-15T08:00:16.000Z
-#EXT-X-PART:DURATION=0.333333,URI="720p30/3.0.m4s",INDEPENDENT=YES
-#EXT-X-PART:DURATION=0.333333,URI="720p30/3.1.m4s"
+#EXT-X-PART:DURATION=0.333335,URI="720p30/3.0.m4s",INDEPENDENT=YES
+#EXT-X-PART:DURATION=0.333335,URI="720p30/3.1.m4s"
 #EXT-X-PRELOAD-HINT:TYPE=PART,URI="720p30/3.2.m4s"
 """
     )
@@ -189,9 +190,9 @@ def test_master_is_measured() -> None:
 #EXT-X-VERSION:9
 #EXT-X-INDEPENDENT-SEGMENTS
 #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="sound",NAME="Sound",DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2",URI="x/sound.m3u8"
-#EXT-X-STREAM-INF:BANDWIDTH=2128000,AVERAGE-BANDWIDTH=2128000,CODECS="avc1.64001F,mp4a.40.2",RESOLUTION=1280x720,FRAME-RATE=30.000,AUDIO="sound"
+#EXT-X-STREAM-INF:BANDWIDTH=2128000,AVERAGE-BANDWIDTH=2128000,CODECS="avc1.64001F,mp4a.40.2",RESOLUTION=1280x720,FRAME-RATE=30.000,AUDIO="sound",CLOSED-CAPTIONS=NONE
 x/720p30.m3u8
-#EXT-X-STREAM-INF:BANDWIDTH=528000,AVERAGE-BANDWIDTH=528000,CODECS="avc1.64001E,mp4a.40.2",RESOLUTION=640x360,FRAME-RATE=30.000,AUDIO="sound"
+#EXT-X-STREAM-INF:BANDWIDTH=528000,AVERAGE-BANDWIDTH=528000,CODECS="avc1.64001E,mp4a.40.2",RESOLUTION=640x360,FRAME-RATE=30.000,AUDIO="sound",CLOSED-CAPTIONS=NONE
 x/360p30.m3u8
 """
     )
@@ -210,6 +211,31 @@ def test_rungs_join_and_leave() -> None:
     assert "360p30" not in d.live.master("")
     d.live.handle_event(TrackStop("360p30"), 0, WALL)
     assert track.stopped
+
+
+def hints(d: Driver) -> list[str]:
+    rendered = [track.full for track in d.live.tracks.values()]
+    return [
+        tag
+        for full in rendered
+        if full
+        for tag in re.findall(r"PRELOAD-HINT:.*\"(.+)\"", full.plain.decode())
+    ]
+
+
+def test_a_hint_names_what_comes() -> None:
+    d = Driver()
+    d.epoch(V, L)
+    for track in (V, L):
+        d.parts(track, 0, range(6))
+    assert hints(d) == ["720p30/1.0.m4s", "360p30/1.0.m4s"]
+    d.live.handle_event(EpochEnd(), d.start_us, WALL)
+    for track in (V, L):
+        d.parts(track, 1, range(2), last=1)
+    assert hints(d) == []
+    source = dataclasses.replace(V, name="source")
+    d.epoch(source, L)
+    assert hints(d) == ["source/2.0.m4s", "360p30/2.0.m4s"]
 
 
 def test_the_end() -> None:

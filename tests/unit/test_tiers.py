@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from hls_bridge.part import EpochStart, Part, PartGroup, Thumbnail, TrackSpec, TrackStart, TrackStop
+from hls_bridge.part import EpochEnd, EpochStart, Part, PartGroup, Thumbnail, TrackSpec, TrackStart, TrackStop
 from hls_bridge.tiers import TierPolicy
 from hls_bridge.waiting import Overdue, WaitingRoom
 from hls_bridge.wire import BadFrame, decode_event, encode_event
@@ -40,6 +40,7 @@ def test_tiers_rise_at_once_and_fall_after_a_calm_minute() -> None:
 V = TrackSpec("v", "video", "avc1.64001F", 1, b"init", 2, 2, 30)
 EVENTS = [
     EpochStart((V, TrackSpec("a", "audio", "mp4a.40.2", 1, b"", channels=2)), 77),
+    EpochEnd(),
     TrackStart(V, 3),
     TrackStop("v"),
     PartGroup((Part("v", 1, 2, 3, 4, True, False, b"abc"), Part("w", 1, 2, 3, 4, False, True, b""))),

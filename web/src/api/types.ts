@@ -69,9 +69,13 @@ export interface Thumbnail {
 /** One broadcast that was, or is being, recorded. */
 export interface Recording {
   recording_id: string;
+  /** "paused": it is live, but the server can't write at present. */
+  status: "recording" | "paused" | "ended";
   started_at: string;
   duration_s: number;
   bytes: number;
+  /** Of `duration_s`: what could not be kept and is a gap. */
+  missing_s: number;
   manifest_url: string;
   mp4_url: string;
   thumbnail_url: string | null;

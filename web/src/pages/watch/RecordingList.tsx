@@ -1,5 +1,6 @@
 import type { Recording } from "../../api/types";
 import { clock } from "../../ui/format";
+import { recordingNotes } from "./recordingNotes";
 
 interface Props {
   recordings: Recording[];
@@ -18,6 +19,11 @@ export function RecordingList({ recordings, onReplay }: Props) {
             <span>
               {new Date(recording.started_at).toLocaleString()} · {clock(recording.duration_s)}
             </span>
+            {recordingNotes(recording).map((note) => (
+              <span className="recording-note" key={note}>
+                {note}
+              </span>
+            ))}
           </button>
           <a href={recording.mp4_url} download>
             MP4
