@@ -33,6 +33,10 @@ SETTLE_S = 6.0
 """Chromium's jitter buffer, and the mixer's levelling and delays, have found their values by then."""
 CHANGES = 6
 LIP_SYNC_S = 10.0
+PAIRED_MS = 450
+"""Flash and beep come once a second: what is farther away belongs to another second."""
+STALE_MS = 100
+"""Three frames."""
 
 Region = list[float]
 """x, y, width, height in fractions of the program."""
@@ -140,18 +144,49 @@ async def lip_sync(page: Page) -> dict[str, object]:
     """Beep after flash at the viewer, in ms, of the host in the first region."""
     since_ms = time.time() * 1000
     await asyncio.sleep(LIP_SYNC_S)
-    seen = await pictures(page, since_ms)
-    beeps = await page.evaluate("(since) => beeps.filter((at) => at >= since)", since_ms)
-    flashes = [b["at"] for a, b in pairwise(seen) if a["flash"][0] < 150 <= b["flash"][0]]
-    offsets = [min((beep - at for beep in beeps), key=abs) for at in flashes] if beeps else []
+    until_ms = time.time() * 1000
+    # What follows the last flash of the window, and what came before its first, must be known too.
+    await asyncio.sleep(PAIRED_MS / 1000)
+    seen = await pictures(page, since_ms - PAIRED_MS)
+    beeps = await page.evaluate("(since) => beeps.filter((at) => at >= since)", since_ms - PAIRED_MS)
+    return lip_sync_of(seen, beeps, since_ms, until_ms)
+
+
+def lip_sync_of(
+    seen: list[dict[str, Any]], beeps: list[float], since_ms: float, until_ms: float
+) -> dict[str, object]:
+    """Each flash that began between the two times with the one beep near it; what has no partner is counted.
+
+    Flashes that began while no picture had been read for STALE_MS are counted, but no measure of lip sync:
+    the page slept, and when they became visible is not known.
+    """
+    rising = [(a, b) for a, b in pairwise(seen) if a["flash"][0] < 150 <= b["flash"][0]]
+    rising = [(a, b) for a, b in rising if since_ms <= b["at"] < until_ms]
+    stale = sum(b["at"] - a["at"] > STALE_MS for a, b in rising)
+    flashes = [b["at"] for a, b in rising if b["at"] - a["at"] <= STALE_MS]
+    paired = [[beep - at for beep in beeps if abs(beep - at) < PAIRED_MS] for at in flashes]
+    offsets = [min(each, key=abs) for each in paired if each]
     if len(offsets) < 3:
-        raise RuntimeError(f"{len(flashes)} flashes and {len(beeps)} beeps in {LIP_SYNC_S:g} s")
+        raise RuntimeError(f"{len(flashes)} flashes and {len(beeps)} beeps")
+    far = max(offsets, key=abs)
+    at = next(at for at, each in zip(flashes, paired, strict=True) if far in each)
+    around = [picture for picture in seen if abs(picture["at"] - at) < 300]
     return {
         "beep_after_flash_ms": {
             "median": round(statistics.median(offsets), 1),
-            "worst": round(max(offsets, key=abs), 1),
+            "worst": round(far, 1),
         },
         "flashes": len(offsets),
+        "flashes_without_beep": len(flashes) - len(offsets),
+        "beeps_without_flash": sum(
+            since_ms <= beep < until_ms and all(abs(b["at"] - beep) >= PAIRED_MS for _, b in rising)
+            for beep in beeps
+        ),
+        "flashes_while_the_page_slept": stale,
+        # Whether a picture was held or the reader slept around the worst of them.
+        "longest_without_picture_at_the_worst_ms": round(
+            max((b["at"] - a["at"] for a, b in pairwise(around)), default=0)
+        ),
     }
 
 

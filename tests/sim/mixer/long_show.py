@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path as File
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -58,6 +59,7 @@ VIDEO_REPORT_S, SOUND_REPORT_S = 1.0, 5.0
 SETTLED_S = 10.0
 """From then on a host has had reports of both tracks (RFC 3550 section 6.2: 5 s apart), and a delay."""
 MEMORY_EVERY_S = 60.0
+WORST = 12
 
 
 @cache
@@ -152,6 +154,15 @@ class SimulatedHost:
         return SenderReport(int((self.wall_s + sent_us / 1e6) * 2**32), rtp_time, arrival_us)
 
 
+class Outlier(NamedTuple):
+    """One flash, so that its second can be looked at again under the same seed."""
+
+    host: str
+    simulated_s: float
+    on_stage_s: float
+    click_after_ms: float
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     seconds: float
@@ -171,6 +182,8 @@ class Result:
     """Resident, every minute."""
     inputs_alive: int
     """Decoders of hosts who are on stage at the end, or should long be gone."""
+    worst: list[Outlier]
+    """The flashes whose clicks are farthest from them, farthest first."""
 
 
 class LongShow:
@@ -289,15 +302,21 @@ def simulate(
                 break
     late: list[float] = []
     early: list[float] = []
+    flashes: list[Outlier] = []
     for host in everybody:
         for at_us, offset in offsets_ms(host.measured):
-            (late if at_us - host.born_us > SETTLED_S * 1e6 else early).append(offset)
+            since_s = (at_us - host.born_us) / 1e6
+            (late if since_s > SETTLED_S else early).append(offset)
+            flashes.append(Outlier(host.name, (at_us - BEGIN_US) / 1e6, round(since_s, 2), round(offset, 1)))
+    worst = heapq.nlargest(WORST, flashes, key=lambda each: abs(each.click_after_ms))
     silent = sum(unheard(host.measured, host.born_us + 1_000_000) for host in everybody)
     measured = [host.measured for host in everybody[: len(staying)]]
     steady = [[offset for _, offset in offsets_ms(each)] for each in measured]
     gc.collect()
     alive = sum(isinstance(each, SoundInput | VideoInput) for each in gc.get_objects())
-    return Result((tick + 1) / 100, len(everybody), late, early, steady, silent, measured, memory, alive)
+    return Result(
+        (tick + 1) / 100, len(everybody), late, early, steady, silent, measured, memory, alive, worst
+    )
 
 
 def offsets_ms(measured: Measured) -> list[tuple[int, float]]:
@@ -356,6 +375,7 @@ def main() -> None:
         "of_new_hosts_ms": _spread(result.first_offsets_ms),
         "of_staying_hosts_ms": [_spread(each) for each in result.staying_ms],
         "flashes_without_click": result.silent,
+        "worst": [each._asdict() for each in result.worst],
         "memory_mb": {"after_10_min": result.memory_mb[min(10, len(result.memory_mb) - 1)],
                       "at_the_end": result.memory_mb[-1]},
     }  # fmt: skip
