@@ -157,13 +157,16 @@ def lip_sync_of(
 ) -> dict[str, object]:
     """Each flash that began between the two times with the one beep near it; what has no partner is counted.
 
-    Flashes that began while no picture had been read for STALE_MS are counted, but no measure of lip sync:
-    the page slept, and when they became visible is not known.
+    A flash begins on the whole second (`signaling.demo.picture`). Where its first pictures were not shown,
+    the one that was is as much later as it was drawn later, by its pattern. Flashes that began while no
+    picture had been read for STALE_MS are counted, but no measure of lip sync: the page slept, and when they
+    became visible is not known.
     """
     rising = [(a, b) for a, b in pairwise(seen) if a["flash"][0] < 150 <= b["flash"][0]]
-    rising = [(a, b) for a, b in rising if since_ms <= b["at"] < until_ms]
+    rising = [(a, b) for a, b in rising if since_ms <= b["at"] < until_ms and b["latency"][0] is not None]
     stale = sum(b["at"] - a["at"] > STALE_MS for a, b in rising)
-    flashes = [b["at"] for a, b in rising if b["at"] - a["at"] <= STALE_MS]
+    awake = [b for a, b in rising if b["at"] - a["at"] <= STALE_MS]
+    flashes = [b["at"] - (b["at"] - b["latency"][0]) % 1000 for b in awake]
     paired = [[beep - at for beep in beeps if abs(beep - at) < PAIRED_MS] for at in flashes]
     offsets = [min(each, key=abs) for each in paired if each]
     if len(offsets) < 3:
