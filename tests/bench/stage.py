@@ -25,9 +25,9 @@ from playwright.async_api import Page
 
 from mixer.layout import Host, LayoutSpec, arrange
 from tests.bench.pattern_pages import SCRIPTS, pattern_page, percentiles, progress
-from tests.bench.playlist_watch import PlaylistWatch
 from tests.child import demo_publisher
 from tests.interop.serve_process import spillway
+from tests.playlist_watch import PlaylistWatch
 
 SETTLE_S = 6.0
 """Chromium's jitter buffer, and the mixer's levelling and delays, have found their values by then."""
@@ -89,6 +89,14 @@ async def _json(request: Any) -> dict[str, Any]:
     async with request as answer:
         document: dict[str, Any] = await answer.json()
         return document
+
+
+def lip_sync_spread(offsets_ms: list[float]) -> dict[str, float]:
+    return {
+        "count": len(offsets_ms),
+        "median": round(statistics.median(offsets_ms), 1),
+        "worst": round(max(offsets_ms, key=abs), 1),
+    }
 
 
 def regions(hosts: list[str], spec: LayoutSpec) -> list[Region]:
@@ -292,7 +300,11 @@ async def measure(seconds: float, hls: bool) -> dict[str, object]:
                     if playlists is not None:
                         await playlists.close()
                 if playlists is not None:
-                    figures["hls"] = await playlists.figures()
+                    tile = regions(hosts, LayoutSpec())[0]
+                    figures["hls"] = playlists.figures() | {
+                        f"beep_after_picture_{where}_ms": lip_sync_spread(playlists.lip_sync_ms(region))
+                        for where, region in (("alone", (0, 0, 1, 1)), ("mixed", tile))
+                    }
             figures["load"] = round(os.getloadavg()[0], 1)
     return figures
 

@@ -7,7 +7,14 @@ from typing import Protocol
 
 import av
 import numpy as np
-from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
+from aiortc import (
+    MediaStreamTrack,
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCRtpReceiver,
+    RTCRtpSender,
+    RTCSessionDescription,
+)
 from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
 
 __all__ = ["Front", "Picture", "Publisher", "Viewer"]
@@ -61,14 +68,20 @@ class Publisher:
 class Viewer:
     """Receives both tracks."""
 
-    def __init__(self) -> None:
+    def __init__(self, codec: str | None = None) -> None:
+        """``codec``: the only one of pictures that it takes; None: all that aiortc knows."""
+        self._codec = codec
         self.pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.tracks: dict[str, MediaStreamTrack] = {}
         self.pc.on("track", lambda track: self.tracks.__setitem__(track.kind, track))
 
     async def start(self, node: Front, stream_id: str) -> str:
         self.pc.addTransceiver("audio", direction="recvonly")
-        self.pc.addTransceiver("video", direction="recvonly")
+        video = self.pc.addTransceiver("video", direction="recvonly")
+        if self._codec is not None:
+            wanted = (f"video/{self._codec}".lower(), "video/rtx")
+            codecs = RTCRtpReceiver.getCapabilities("video").codecs
+            video.setCodecPreferences([each for each in codecs if each.mimeType.lower() in wanted])
         await self.pc.setLocalDescription(await self.pc.createOffer())
         answer, url = await node.post(f"/whep/{stream_id}", self.pc.localDescription.sdp)
         await self.pc.setRemoteDescription(RTCSessionDescription(answer, "answer"))
