@@ -13,19 +13,17 @@ import argparse
 import gc
 import heapq
 import json
-import math
 import random
 import signal
 import sys
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path as File
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from mixer.composite.picture import blank, frame_of
 from mixer.composite.scene import Paint
@@ -39,6 +37,7 @@ from mixer.stage import Stage
 from mixer.video import VideoInput
 from sfu.media import Codec, RtpPacket, SenderReport, Source, TapBatch
 from sfu.packetize import H264Packetizer
+from tests.sim.mixer.flashes import Measured, offsets_ms, unheard
 from tests.sim.mixer.participant import Path
 from tests.unit.mixer.signals import opus_packets, sine
 
@@ -47,7 +46,6 @@ __all__ = ["GUESTS", "STAYING", "Result", "simulate"]
 NTP_S = 3_900_000_000
 BEGIN_US = 5_000_000
 FPS = 15
-FLASH_US, CLICK_US = 133_333, 100_000
 SIZE = (64, 64)
 H264, OPUS = Codec("H264", 90_000), Codec("opus", 48_000, 2)
 STAYING = (
@@ -84,30 +82,6 @@ def second_of_sound() -> list[bytes]:
     signal = sine(1000, 3.2)
     signal[(np.arange(len(signal)) + 312) % 48_000 >= 4_800] = 0
     return opus_packets(signal)[50:100]
-
-
-@dataclass
-class Spans:
-    """Begins and ends; two hours of them must not look like a leak."""
-
-    begins: array[float] = field(default_factory=lambda: array("d"))
-    ends: array[float] = field(default_factory=lambda: array("d"))
-
-    def append(self, begin: float, end: float) -> None:
-        self.begins.append(begin)
-        self.ends.append(end)
-
-    def __len__(self) -> int:
-        return len(self.begins)
-
-
-@dataclass
-class Measured:
-    """Of one host, in simulated microseconds."""
-
-    flashes: Spans = field(default_factory=Spans)
-    clicks: Spans = field(default_factory=Spans)
-    bright: bool = False
 
 
 class SimulatedHost:
@@ -347,39 +321,6 @@ def simulate(
     alive = sum(isinstance(each, SoundInput | VideoInput) for each in gc.get_objects())
     late, early, silent, worst = summary.late_ms, summary.early_ms, summary.silent, summary.worst
     return Result((tick + 1) / 100, joined, late, early, steady, silent, measured, memory, alive, worst)
-
-
-def offsets_ms(measured: Measured) -> list[tuple[float, float]]:
-    """(time of a flash, how much later its click was), of those of which nothing was lost on the way.
-
-    By their begins or by their ends, whichever are closer: a picture that is held while a lost one is waited
-    for moves one end of a flash; what is out of step is so at both. A flash is seen at the first tick of the
-    output after it, 17 ms late on average: that is taken off.
-    """
-    whole = np.array([measured.clicks.begins, measured.clicks.ends]).T
-    lasted = whole[:, 1] - whole[:, 0]
-    whole = whole[(lasted >= 90_000) & (lasted <= 120_000)]
-    offsets = []
-    for begin, end in zip(measured.flashes.begins, measured.flashes.ends, strict=True):
-        if not (90_000 <= end - begin <= 180_000 and len(whole)):
-            continue
-        click_begin, click_end = whole[np.abs(whole[:, 0] - begin).argmin()]
-        longer_us = FLASH_US - CLICK_US
-        late = min(click_begin - begin, click_end + longer_us - end, key=abs) / 1000 + 1000 / 60
-        if abs(late) < 400:
-            offsets.append((begin, float(late)))
-    return offsets
-
-
-def nearest(times: npt.NDArray[np.float64], to: float) -> float:
-    return float(times[np.abs(times - to).argmin()]) if len(times) else math.inf
-
-
-def unheard(measured: Measured, since_us: int) -> int:
-    """Flashes since then without any click."""
-    begins = np.array(measured.clicks.begins)
-    flashes = [flash for flash in measured.flashes.begins if flash > since_us]
-    return sum(abs(nearest(begins, flash) - flash) > 400_000 for flash in flashes)
 
 
 def resident_mb() -> float:
