@@ -12,6 +12,7 @@ import asyncio
 import json
 import os
 import tempfile
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -47,11 +48,14 @@ async def of_first_host(page: Page, seconds: float) -> dict[str, object]:
     }
 
 
-async def phase(page: Page, stage: Stage, whip_url: str, seconds: float) -> dict[str, object]:
-    """With a second host at ``whip_url``."""
+async def phase(
+    page: Page, stage: Stage, whip_url: str, seconds: float, worsen: Callable[[], None] = lambda: None
+) -> dict[str, object]:
+    """With a second host at ``whip_url``, whose line is bad once it sends: FFmpeg repeats no handshake."""
     invite = await stage.invite()
     async with demo_publisher(f"{whip_url}/whip", invite["invite"]):
         hosts = await stage.sending(2)
+        worsen()
         await until_readable(page, regions(hosts, LayoutSpec()))
         await asyncio.sleep(SETTLE_S)
         found = await of_first_host(page, seconds)
@@ -81,11 +85,12 @@ async def measure(seconds: float, loss: float, jitter_ms: float) -> dict[str, ob
                 figures["beside_good"] = await phase(page, stage, node.url, seconds)
                 await until_readable(page, [[0, 0, 1, 1]])
                 progress("beside a bad host")
-                async with (
-                    udp_relay(loss, seed=1, jitter_ms=jitter_ms) as relay,
-                    relayed_whip(node.url, relay) as front,
-                ):
-                    figures["beside_bad"] = await phase(page, stage, front, seconds)
+                async with udp_relay(seed=1) as relay, relayed_whip(node.url, relay) as front:
+
+                    def worsen() -> None:
+                        relay.loss, relay.jitter_ms = loss, jitter_ms
+
+                    figures["beside_bad"] = await phase(page, stage, front, seconds, worsen)
                     figures["relay"] = {"forwarded": relay.forwarded, "lost": relay.lost}
             figures["load"] = round(os.getloadavg()[0], 1)
     return figures
