@@ -12,8 +12,8 @@ from tests.interop.stage_host import Host
 from tests.interop.test_mixed_program import SMALL, Watching, near
 from tests.udp_relay import udp_relay
 
-LOST = 25
-"""Datagrams; at 5 % and some 100 a second that takes five seconds."""
+LOST = 15
+"""Datagrams; at 5 % and some 100 a second that takes three seconds."""
 
 
 def enter(node: NodeApp, name: str, *, owner: bool = False) -> StageHost:
