@@ -39,7 +39,7 @@ class UdpRelay(asyncio.DatagramProtocol):
         self._random = random.Random(seed)
         self._front: asyncio.DatagramTransport | None = None
         self._backs: dict[Address, asyncio.DatagramTransport] = {}
-        self._connecting: set[Address] = set()
+        self._connecting: dict[Address, list[bytes]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._late: set[asyncio.TimerHandle] = set()
 
@@ -56,9 +56,11 @@ class UdpRelay(asyncio.DatagramProtocol):
         back = self._backs.get(client)
         if back is not None:
             self._carry(back, data, None)
-        elif client not in self._connecting:
-            # The datagram is lost: ICE repeats itself.
-            self._connecting.add(client)
+        elif client in self._connecting:
+            self._connecting[client].append(data)
+        else:
+            # FFmpeg sends its binding request once.
+            self._connecting[client] = [data]
             task = asyncio.create_task(self._connect(client))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -102,6 +104,8 @@ class UdpRelay(asyncio.DatagramProtocol):
         loop = asyncio.get_running_loop()
         back, _ = await loop.create_datagram_endpoint(lambda: _Back(self, client), remote_addr=self.node)
         self._backs[client] = back
+        for data in self._connecting.pop(client):
+            self._carry(back, data, None)
 
 
 class _Back(asyncio.DatagramProtocol):
