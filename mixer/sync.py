@@ -78,12 +78,16 @@ class TrackClock:
         """A frame of 64-bit ``rtp_time`` arrived; ``ready_us`` is when it was of use, if later."""
         with self._host.lock:
             self._last_rtp = rtp_time
+            ready_us = max(ready_us or arrival_us, arrival_us)
             if self._first_us is None:
-                self._first_us = arrival_us
+                self._first_us = ready_us
+            elif not self.settled(ready_us):
+                # What piled up while all was being started says nothing of later.
+                ready_us = arrival_us
             self._own.observe(rtp_time * self._us_per_tick, arrival_us)
             if self._anchor is not None:
                 self._host.wall.observe(self._wall_us(rtp_time), arrival_us)
-            self._lateness.observe((ready_us or arrival_us) - self._local_us(rtp_time))
+            self._lateness.observe(ready_us - self._local_us(rtp_time))
 
     def report(self, report: SenderReport) -> None:
         """Take a sender report; repeated ones do nothing. Ignored before the first packet."""
