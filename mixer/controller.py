@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mixer.messages import Message, Problem, RemoveHost, SetHost, SetSpeaker, VideoSource
+from mixer.layout import parse_layout
+from mixer.messages import AddAsset, Message, Problem, RemoveHost, SetHost, SetSpeaker, VideoSource
 from mixer.wire import event_from_document, message_to_document
 from sfu.events import StageChanged, StreamEvent
 from sfu.media import Source
@@ -30,15 +31,28 @@ LINGER_S = 15.0
 
 OnProblem = Callable[[str, Problem], None]
 """Stream id and what a mixer has to say."""
+LoadAsset = Callable[[str, str], Awaitable[bytes | None]]
+"""An uploaded image by stream id and asset id; None: there is none (any more)."""
+
+
+async def _no_assets(stream_id: str, asset_id: str) -> bytes | None:
+    return None
 
 
 class Mixers:
     """Follows the stages of a node's streams. ``arguments`` are the fields of MixerConfig."""
 
-    def __init__(self, sfu: Sfu, arguments: Mapping[str, Any], on_problem: OnProblem) -> None:
+    def __init__(
+        self,
+        sfu: Sfu,
+        arguments: Mapping[str, Any],
+        on_problem: OnProblem,
+        load_asset: LoadAsset = _no_assets,
+    ) -> None:
         self._sfu = sfu
         self._arguments = dict(arguments)
         self._on_problem = on_problem
+        self._load_asset = load_asset
         self._running: dict[str, _Mixer] = {}
         sfu.listeners.append(self._handle)
 
@@ -56,7 +70,7 @@ class Mixers:
             return
         stream = self._sfu.router.get(event.stream_id)
         if stream is not None and not stream.closed and len(stream.stage.sending) > 1:
-            mixer = _Mixer(self._sfu, event.stream_id, self._arguments, self._on_problem)
+            mixer = _Mixer(self._sfu, event.stream_id, self._arguments, self._on_problem, self._load_asset)
             self._running[event.stream_id] = mixer
             self._sfu.tasks.spawn(self._run(mixer), f"mixer {event.stream_id}")
 
@@ -70,16 +84,27 @@ class Mixers:
 class _Mixer:
     """One stream's mixer, from the second host to LINGER_S after the last but one has left."""
 
-    def __init__(self, sfu: Sfu, stream_id: str, arguments: Mapping[str, Any], on_problem: OnProblem) -> None:
+    def __init__(
+        self,
+        sfu: Sfu,
+        stream_id: str,
+        arguments: Mapping[str, Any],
+        on_problem: OnProblem,
+        load_asset: LoadAsset,
+    ) -> None:
         self._sfu = sfu
         self.stream_id = stream_id
         self._arguments = arguments
         self._on_problem = on_problem
+        self._load_asset = load_asset
         self.changed = asyncio.Event()
         self._worker: Worker | None = None
         self._hosts: dict[str, dict[str, Any]] = {}
         self._layout: dict[str, Any] | None = None
         self._speaker: str | None = None
+        self._images: dict[str, bytes | None] = {}
+        """Those that the layout names."""
+        self._images_told: set[str] = set()
 
     @property
     def pid(self) -> int | None:
@@ -99,6 +124,7 @@ class _Mixer:
             listening = group.create_task(self._listen(worker))
             while not listening.done():
                 self.changed.clear()
+                await self._load_images()
                 self._tell(worker)
                 try:
                     async with asyncio.timeout(None if self._needed() else LINGER_S):
@@ -118,8 +144,16 @@ class _Mixer:
     def _started(self, worker: Worker) -> None:
         """A fresh process knows nobody."""
         self._hosts.clear()
+        self._images_told.clear()
         self._layout = self._speaker = None
         self._tell(worker)
+
+    async def _load_images(self) -> None:
+        stage = self._stage()
+        wanted = _assets(stage.layout) if stage is not None else frozenset()
+        for asset_id in wanted - self._images.keys():
+            self._images[asset_id] = await self._load_asset(self.stream_id, asset_id)
+        self._images = {key: image for key, image in self._images.items() if key in wanted}
 
     def _tell(self, worker: Worker) -> None:
         """Send what is different from what was sent."""
@@ -134,13 +168,19 @@ class _Mixer:
             if self._hosts.get(who) != document:
                 worker.send(document)
         layout = _showable(stage.layout, documents.keys())
-        if layout != self._layout:
+        named = _assets(layout)
+        # Images are loaded in a moment: until then the old layout stays.
+        if layout != self._layout and named <= self._images.keys():
+            for asset_id in named - self._images_told:
+                if (image := self._images[asset_id]) is not None:
+                    worker.send(message_to_document(AddAsset(asset_id, image)))
             worker.send({"type": "layout", "layout": layout})
+            self._layout, self._images_told = layout, set(named)
         speaker = stage.speaker if stage.speaker in documents else None
         if speaker != self._speaker:
             message: Message = SetSpeaker(speaker)
             worker.send(message_to_document(message))
-        self._hosts, self._layout, self._speaker = documents, layout, speaker
+        self._hosts, self._speaker = documents, speaker
 
     async def _listen(self, worker: Worker) -> None:
         async for document in worker.messages():
@@ -179,6 +219,10 @@ def _host(stage: Stage, host: Participant) -> SetHost:
 
 def _came(track: Track | None) -> bool:
     return track is not None and not track.closed and track.codec is not None
+
+
+def _assets(layout: Mapping[str, Any]) -> frozenset[str]:
+    return parse_layout(layout).assets
 
 
 def _showable(layout: Mapping[str, object], hosts: Any) -> dict[str, Any]:

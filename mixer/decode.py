@@ -125,7 +125,8 @@ class VideoDecoder:
             for frame in frames:
                 if frame.width < 2 or frame.height < 2 or _too_large(frame.width, frame.height):
                     continue
-                if not held:
+                # What FFmpeg made up for slices of noise says nothing, however long it is all that comes.
+                if not held and not frame.is_corrupt:
                     pictures.append((unit.rtp_time if frame.pts is None else frame.pts, self._picture(frame)))
         return Decoded(tuple(pictures), not self._started or self._broken_at_us is not None, errors)
 

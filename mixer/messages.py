@@ -116,7 +116,7 @@ class SetBitrate:
 
 @dataclass(frozen=True, slots=True)
 class AddAsset:
-    """An uploaded image, for layouts to name."""
+    """An uploaded image for the next layout to name; kept as long as the layout names it."""
 
     asset_id: str
     data: bytes

@@ -11,7 +11,7 @@ from threading import Lock
 from mixer.clock import ClockEstimate, LatenessEstimate
 from sfu.media import SenderReport
 
-__all__ = ["MAX_DELAY_US", "HostSync", "TrackClock", "ntp_us"]
+__all__ = ["MAX_DELAY_US", "SETTLE_US", "HostSync", "TrackClock", "ntp_us"]
 
 MAX_DELAY_US = 400_000
 # The sound of a block is asked for 10 ms ahead of its first sample, and the thread may wake 3 ms late.
@@ -25,6 +25,9 @@ LOSS_MEMORY = 500
 # to take away is done in one cross-faded jump instead.
 SLEW = 0.005
 JUMP_UP_US, JUMP_DOWN_US = 20_000, 60_000
+# A newcomer is neither heard nor seen before: the smallest of ten delays is near the smallest there is, that
+# of the first packet alone is off by its jitter. The tile fades in for 300 ms anyway.
+SETTLE_US = 200_000
 # A sender's wall clock that moves by more between reports was set, not drifting.
 CLOCK_STEP_US = 100_000
 
@@ -46,6 +49,7 @@ class TrackClock:
         self._loss = 0.0
         self._lossy = False
         self._last_rtp: int | None = None
+        self._first_us: int | None = None
         self._anchor: tuple[int, float] | None = None
 
     @property
@@ -61,6 +65,10 @@ class TrackClock:
             self._loss += (max(lost, -1) - self._loss) / LOSS_MEMORY
             self._lossy = self._loss > (LOSS_LOW if self._lossy else LOSS_HIGH)
 
+    def settled(self, now_us: int) -> bool:
+        """False while too little has come to say when it belongs."""
+        return self._first_us is not None and now_us - self._first_us >= SETTLE_US
+
     @property
     def synchronised(self) -> bool:
         """True once a sender report ties this track to the host's other one."""
@@ -70,10 +78,16 @@ class TrackClock:
         """A frame of 64-bit ``rtp_time`` arrived; ``ready_us`` is when it was of use, if later."""
         with self._host.lock:
             self._last_rtp = rtp_time
+            ready_us = max(ready_us or arrival_us, arrival_us)
+            if self._first_us is None:
+                self._first_us = ready_us
+            elif not self.settled(ready_us):
+                # What piled up while all was being started says nothing of later.
+                ready_us = arrival_us
             self._own.observe(rtp_time * self._us_per_tick, arrival_us)
             if self._anchor is not None:
                 self._host.wall.observe(self._wall_us(rtp_time), arrival_us)
-            self._lateness.observe((ready_us or arrival_us) - self._local_us(rtp_time))
+            self._lateness.observe(ready_us - self._local_us(rtp_time))
 
     def report(self, report: SenderReport) -> None:
         """Take a sender report; repeated ones do nothing. Ignored before the first packet."""

@@ -87,8 +87,13 @@ class VideoInput:
         track = self._track
         if track is None:
             return
+        # Behind a packet that never came all of them waited in vain: no delay would have repaired that, so
+        # only what decoding took counts.
+        in_vain = any(unit.lost_before for unit in units)
+        spent_us = max(ready_us - max((unit.arrival_us for unit in units), default=ready_us), 0)
         for unit in units:
-            track.observe(unit.rtp_time, unit.arrival_us, max(ready_us, unit.arrival_us))
+            ready = unit.arrival_us + spent_us if in_vain else max(ready_us, unit.arrival_us)
+            track.observe(unit.rtp_time, unit.arrival_us, ready)
         with self._lock:
             self._queue.extend((track, rtp_time, picture) for rtp_time, picture in decoded.pictures)
             while len(self._queue) > MAX_QUEUED:
@@ -100,7 +105,7 @@ class VideoInput:
         with self._lock:
             while self._queue:
                 track, rtp_time, picture = self._queue[0]
-                if track.local_us(rtp_time) > due_us:
+                if track.local_us(rtp_time) > due_us or not (self._shown or track.settled(now_us)):
                     break
                 self._queue.popleft()
                 self._show(picture, now_us)

@@ -164,6 +164,7 @@ def _obey(
                 stage.set_layout(spec, now_us)
             except LayoutError as error:
                 return Problem(error.code, str(error))
+            stage.assets.keep(spec.assets)
         case SetLevel(participant_id=who):
             host = stage.hosts.get(who)
             if host is None:

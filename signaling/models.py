@@ -274,6 +274,20 @@ class Tile(Request):
     source: Literal["camera", "screen"] = "camera"
 
 
+class AssetView(Answer):
+    """An uploaded image, as it is kept: scaled down to 1920 pixels at most."""
+
+    asset_id: str
+    width: int
+    height: int
+    size: int
+    created_at: datetime
+
+
+class AssetList(Answer):
+    assets: list[AssetView]
+
+
 class LowerThird(Request):
     text: Annotated[str, StringConstraints(max_length=200)]
 

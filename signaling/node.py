@@ -39,6 +39,7 @@ from signaling.hls import Hls, NoHls
 from signaling.http.access_log import AccessLogger
 from signaling.http.accounts import AccountRoutes
 from signaling.http.app import Mount, build_app
+from signaling.http.assets import AssetRoutes
 from signaling.http.connections import Runner, with_hot_path
 from signaling.http.headers import SecurityHeaders
 from signaling.http.health import HealthRoutes, State
@@ -64,6 +65,7 @@ from signaling.stage import Stages
 from signaling.store.database import open_database
 from signaling.store.interfaces import StoreUnreachable
 from signaling.store.sql_accounts import SqlAccounts
+from signaling.store.sql_assets import SqlAssets
 from signaling.store.sql_invites import SqlInvites
 from signaling.store.sql_streams import SqlStreams
 from signaling.viewing import open_replica, open_viewing
@@ -103,6 +105,7 @@ class Node:
         self.accounts = SqlAccounts(database)
         self.streams = SqlStreams(database)
         self.invites = SqlInvites(database)
+        self.assets = SqlAssets(database)
         self.passwords = Passwords()
         self.playback_tokens = PlaybackTokens(installation.secret)
         self.identity = Identity(self.accounts, self.streams, self.playback_tokens, clock)
@@ -187,9 +190,10 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
         features: list[object] = []
         if settings.runs("engine"):
             sfu = await stack.enter_async_context(_engine(settings, clock))
-            stages = Stages(sfu, node.invites, clock)
+            stages = Stages(sfu, node.invites, node.assets, clock)
             if settings.runs("mixer"):
-                Mixers(sfu, _mixer_arguments(settings.program_height), node.mixer_noticed)
+                arguments = _mixer_arguments(settings.program_height)
+                Mixers(sfu, arguments, node.mixer_noticed, node.assets.data)
             webrtc = WebRtc(
                 sfu,
                 live=node.live,
@@ -237,6 +241,15 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
         mounts += api_mounts
         features += api_features
         if stages is not None and settings.runs("api"):
+            features.append(
+                AssetRoutes(
+                    assets=node.assets,
+                    stages=stages,
+                    identity=node.identity,
+                    limits=node.limits,
+                    clock=clock,
+                )
+            )
             features.append(
                 StageRoutes(
                     stages=stages,

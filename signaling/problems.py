@@ -144,6 +144,17 @@ CATALOGUE: Mapping[str, ProblemKind] = {
         ProblemKind(
             "bad-layout", 422, "The layout can't be shown", "`code` and the detail say what to change."
         ),
+        ProblemKind("not-an-image", 422, "Not an image", "Upload a PNG, JPEG or WebP file."),
+        ProblemKind(
+            "image-too-large", 422, "The image is too large", "`limit` is the most pixels that are taken."
+        ),
+        ProblemKind(
+            "too-many-assets", 409, "Too many images", "The stream has `limit` images. Delete one first."
+        ),
+        ProblemKind("asset-not-found", 404, "Image not found", "The stream has no image of this id."),
+        ProblemKind(
+            "asset-in-use", 409, "The image is in use", "The layout shows it. Choose another one first."
+        ),
         ProblemKind("name-taken", 409, "The name is taken", "Choose another name."),
         ProblemKind("rate-limited", 429, "Too many requests", "Try again after the seconds in Retry-After."),
         ProblemKind(

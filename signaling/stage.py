@@ -32,7 +32,7 @@ from signaling.models import (
     StageView,
 )
 from signaling.problems import problem
-from signaling.store.interfaces import InviteExpired, Invites, InviteUsed
+from signaling.store.interfaces import Assets, InviteExpired, Invites, InviteUsed
 from signaling.store.records import Door, Invite, StreamRecord
 
 __all__ = ["OWNER", "Entry", "Stages", "describe", "new_invite"]
@@ -74,9 +74,10 @@ class _Known:
 class Stages:
     """The stages of this node. ``on_change`` is called with the id of a stream whose stage has changed."""
 
-    def __init__(self, sfu: Sfu, invites: Invites, clock: Clock) -> None:
+    def __init__(self, sfu: Sfu, invites: Invites, assets: Assets, clock: Clock) -> None:
         self._sfu = sfu
         self._invites = invites
+        self._assets = assets
         self._clock = clock
         self._entries: dict[tuple[str, str], Entry] = {}
         self._known: OrderedDict[str, _Known] = OrderedDict()
@@ -202,18 +203,25 @@ class Stages:
         except NotOnStage:
             raise problem("host-not-found", "No host on this stage has this id.") from None
 
-    def set_layout(self, stream_id: str, layout: Layout) -> None:
-        """Raises Problem for one that can't be shown, or names nobody who is there."""
+    async def set_layout(self, stream_id: str, layout: Layout) -> None:
+        """Raises Problem for one that can't be shown, or names nobody who is there or no image there is."""
         wanted = layout.model_dump(exclude_none=True)
         stage = self._stage(stream_id)
         hosts = [] if stage is None else [Host(h.participant_id, h.name) for h in stage.hosts]
         try:
-            check_layout(parse_layout(wanted), hosts)
+            spec = parse_layout(wanted)
+            check_layout(spec, hosts)
         except LayoutError as error:
             raise problem("bad-layout", str(error), code=error.code) from None
+        if spec.assets and not spec.assets <= {each.asset_id for each in await self._assets.of(stream_id)}:
+            raise problem("bad-layout", "The stream has no image of this id.", code="layout-asset")
         self._layouts[stream_id] = wanted
         if stage is not None:
             stage.set_layout(wanted)
+
+    def assets_shown(self, stream_id: str) -> frozenset[str]:
+        """Ids of the images that the layout names."""
+        return parse_layout(self._layouts.get(stream_id, {})).assets
 
     def forget(self, stream_id: str) -> None:
         """The stream was deleted."""

@@ -109,6 +109,12 @@ class LayoutSpec:
                 f"the lower third is too long; {LOWER_THIRD_CHARACTERS} characters at most",
             )
 
+    @property
+    def assets(self) -> frozenset[str]:
+        """Ids of the uploaded images that it names."""
+        image = None if self.background.startswith("#") else self.background
+        return frozenset(each for each in (image, self.logo) if each)
+
 
 def parse_layout(body: Mapping[str, Any]) -> LayoutSpec:
     """Read the JSON object of ``PUT .../layout``. Raises LayoutError, never anything else."""

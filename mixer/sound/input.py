@@ -24,6 +24,7 @@ RESTART_US = 2_000_000
 # Three packets of 20 ms in a row after their turn: no jitter, but read too early altogether.
 STARVED_PACKETS = 3
 
+_SILENCE = np.zeros((BLOCK, 2), np.float32)
 _FADE_OUT = np.linspace(1, 0, BLOCK, dtype=np.float32)[:, None]
 
 
@@ -50,7 +51,7 @@ class SoundInput:
         self._reading: TrackClock | None = None
         self._playhead = Playhead()
         self._late_in_a_row = 0
-        self._block: Samples = np.zeros((BLOCK, 2), np.float32)
+        self._block: Samples = _SILENCE
 
     @property
     def counters(self) -> SoundCounters:
@@ -101,6 +102,9 @@ class SoundInput:
         self._receive()
         if self._reading is None:
             return None
+        if not self._reading.settled(now_us):
+            before, self._block = self._block, _SILENCE
+            return before[::-1] * _FADE_OUT
         if self._late_in_a_row >= STARVED_PACKETS:
             self._reading.starve()
             self._playhead, self._late_in_a_row = Playhead(), 0

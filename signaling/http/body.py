@@ -15,19 +15,19 @@ BODY_S = 10.0
 """64 kB in ten seconds is what a phone on a bad line still does."""
 
 
-async def read_body(request: web.Request, limit: int) -> bytes:
+async def read_body(request: web.Request, limit: int, within_s: float = BODY_S) -> bytes:
     """Raises Problem ``body-too-large`` or ``request-timeout``."""
     if (request.content_length or 0) > limit:
         raise problem("body-too-large", f"At most {limit} bytes.", limit=limit)
     body = bytearray()
     try:
-        async with asyncio.timeout(BODY_S):
+        async with asyncio.timeout(within_s):
             async for chunk in request.content.iter_any():
                 body += chunk
                 if len(body) > limit:
                     raise problem("body-too-large", f"At most {limit} bytes.", limit=limit)
     except TimeoutError:
-        raise problem("request-timeout", f"The body did not come within {BODY_S:.0f} s.") from None
+        raise problem("request-timeout", f"The body did not come within {within_s:.0f} s.") from None
     return bytes(body)
 
 

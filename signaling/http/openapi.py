@@ -83,6 +83,8 @@ def _operation(each: Operation, references: Mapping[Any, Any]) -> dict[str, Any]
         names.append("invalid-request")
     if each.body:
         names += ["bad-json", "body-too-large", "request-timeout"]
+    if each.upload:
+        names += ["body-too-large", "request-timeout"]
     if each.query:
         names.append("bad-request")
     if each.account:
@@ -90,6 +92,8 @@ def _operation(each: Operation, references: Mapping[Any, Any]) -> dict[str, Any]
     answer: dict[str, Any] = {"description": each.summary}
     if each.answer:
         answer["content"] = {"application/json": {"schema": references[each.answer, "serialization"]}}
+    if each.file_type:
+        answer["content"] = {each.file_type: {}}
     document: dict[str, Any] = {
         "operationId": each.name,
         "summary": each.summary,
@@ -103,6 +107,8 @@ def _operation(each: Operation, references: Mapping[Any, Any]) -> dict[str, Any]
             "required": any(f.is_required() for f in each.body.model_fields.values()),
             "content": {"application/json": {"schema": references[each.body, "validation"]}},
         }
+    if each.upload:
+        document["requestBody"] = {"required": True, "content": {name: {} for name in each.upload.types}}
     if each.account is not None:
         guests: list[dict[str, list[str]]] = [] if each.account else [{"playback_token": []}, {}]
         document["security"] = [{"account": []}, *guests]

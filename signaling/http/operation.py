@@ -1,8 +1,9 @@
 """One operation of the API: its decorator is its route, its validation and its documentation.
 
-A handler's signature says what it takes. ``body`` and ``query`` are pydantic models; ``account`` is whose
+A handler's signature says what it takes. ``body`` and ``query`` are pydantic models (or ``body: bytes``, as
+``upload`` bounds it); ``account`` is whose
 token came with the request, ``Account | None`` lets guests in; a string parameter is the path segment of its
-name; ``call`` is the rest. It returns a model, or None for 204::
+name; ``call`` is the rest. It returns a model, None for 204, or a File::
 
     @operation("PATCH", "/api/v1/streams/{stream_id}", "Change a stream", problems=("forbidden",))
     async def change(self, stream_id: str, account: Account, body: StreamChange) -> StreamView: ...
@@ -20,13 +21,13 @@ from typing import Any, Protocol, TypeVar, get_args, get_type_hints
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from signaling.http.body import read_json
+from signaling.http.body import read_body, read_json
 from signaling.problems import problem
 from signaling.store.records import Account
 
-__all__ = ["Call", "Operation", "Resolver", "bound", "operation"]
+__all__ = ["Call", "File", "Operation", "Resolver", "Upload", "bound", "operation"]
 
-Handler = Callable[..., Awaitable[BaseModel | None]]
+Handler = Callable[..., Awaitable["BaseModel | File | None"]]
 H = TypeVar("H", bound=Handler)
 
 SMALL = 64 * 1024
@@ -44,6 +45,25 @@ class Call:
     bearer: str | None
     headers: dict[str, str] = field(default_factory=dict)
     """For the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A body that is no JSON."""
+
+    types: tuple[str, ...]
+    """For the document; what comes is judged by what it is."""
+    limit: int
+    """Bytes."""
+    within_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """An answer that is no JSON."""
+
+    data: bytes
+    content_type: str
 
 
 class Resolver(Protocol):
@@ -68,7 +88,10 @@ class Operation:
     """CORS is open: pages of other sites may read it."""
     body: type[BaseModel] | None
     query: type[BaseModel] | None
+    upload: Upload | None
     answer: type[BaseModel] | None
+    file_type: str | None
+    """Of an answer that is a File."""
     account: bool | None
     """Whether an account is required; None where none is looked for."""
     parameters: tuple[str, ...]
@@ -87,9 +110,13 @@ class Operation:
             arguments["query"] = _validate(self.query, _single(request), "parameter")
         if self.body is not None:
             arguments["body"] = _validate(self.body, await read_json(request, SMALL), "pointer")
+        elif self.upload is not None:
+            arguments["body"] = await read_body(request, self.upload.limit, self.upload.within_s)
         answer = await self.handler(**arguments)
         if answer is None:
             return web.Response(status=self.status, headers=call.headers)
+        if isinstance(answer, File):
+            return web.Response(body=answer.data, content_type=answer.content_type, headers=call.headers)
         return web.Response(
             status=self.status,
             body=answer.model_dump_json().encode(),
@@ -107,6 +134,8 @@ def operation(
     status: int = 200,
     problems: tuple[str, ...] = (),
     public: bool = False,
+    upload: Upload | None = None,
+    file_type: str | None = None,
 ) -> Callable[[H], H]:
     """Marks a method as the handler of ``method path``; ``bound`` finds it."""
 
@@ -122,14 +151,17 @@ def operation(
             status=204 if answer is NoneType else status,
             problems=problems,
             public=public,
-            body=hints.get("body"),
+            body=hints.get("body") if upload is None else None,
             query=hints.get("query"),
-            answer=None if answer is NoneType else answer,
+            upload=upload,
+            answer=None if answer in (NoneType, File) else answer,
+            file_type=file_type,
             account=None if account is None else not isinstance(account, UnionType),
             parameters=tuple(re.findall(r"{(\w+)}", path)),
             handler=handler,
             name=handler.__name__,
         )
+        assert (answer is File) == (file_type is not None)
         assert account is None or account is Account or set(get_args(account)) == {Account, NoneType}
         return handler
 

@@ -83,7 +83,7 @@ class StageRoutes:
     )
     async def set_layout(self, stream_id: str, account: Account, body: Layout) -> Layout:
         await self._identity.owned(stream_id, account)
-        self._stages.set_layout(stream_id, body)
+        await self._stages.set_layout(stream_id, body)
         return body
 
     @operation(

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from signaling.store.records import Account, Audience, Door, Invite, NewStream, StreamRecord
+from signaling.store.records import Account, Asset, Audience, Door, Invite, NewStream, StreamRecord
 
 __all__ = [
     "Accounts",
+    "Assets",
     "BadCursor",
     "InviteExpired",
     "InviteUsed",
@@ -125,6 +126,20 @@ class Streams(Protocol):
     async def owned_by(self, account_id: str, *, limit: int, cursor: str | None) -> Page:
         """All streams of an account, the newest first. Raises BadCursor."""
         ...
+
+
+class Assets(Protocol):
+    async def add(self, asset: Asset, data: bytes, most: int) -> bool:
+        """False, and nothing kept, where the stream has ``most`` of them."""
+        ...
+
+    async def of(self, stream_id: str) -> list[Asset]:
+        """The newest first."""
+        ...
+
+    async def data(self, stream_id: str, asset_id: str) -> bytes | None: ...
+
+    async def delete(self, stream_id: str, asset_id: str) -> bool: ...
 
 
 class Invites(Protocol):

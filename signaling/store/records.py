@@ -6,7 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-__all__ = ["Account", "Audience", "Door", "Invite", "NewStream", "StreamRecord", "StreamStatus", "Visibility"]
+__all__ = [
+    "Account",
+    "Asset",
+    "Audience",
+    "Door",
+    "Invite",
+    "NewStream",
+    "StreamRecord",
+    "StreamStatus",
+    "Visibility",
+]
 
 StreamStatus = Literal["created", "scheduled", "live", "ended"]
 Visibility = Literal["public", "unlisted", "private"]
@@ -63,6 +73,19 @@ class StreamRecord:
     started_at: datetime | None
     ended_at: datetime | None
     audience: Audience
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """An uploaded image of a stream, for its layouts to name."""
+
+    stream_id: str
+    asset_id: str
+    width: int
+    height: int
+    size: int
+    """Bytes of the file that is kept."""
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

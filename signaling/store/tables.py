@@ -13,6 +13,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -20,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-__all__ = ["Utc", "accounts", "audiences", "invites", "metadata", "streams", "tokens"]
+__all__ = ["Utc", "accounts", "assets", "audiences", "invites", "metadata", "streams", "tokens"]
 
 
 class Utc(TypeDecorator[datetime]):
@@ -124,4 +125,17 @@ invites = Table(
     Column("expires_at", Utc, nullable=False),
     # The door that it was used at.
     Column("used_from", String),
+)
+
+# The files too: few and small, they go with their stream.
+assets = Table(
+    "assets",
+    metadata,
+    Column("asset_id", String, primary_key=True),
+    Column("stream_id", ForeignKey("streams.stream_id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Column("created_at", Utc, nullable=False),
 )

@@ -111,6 +111,15 @@ class Show:
         times: list[int] = await self.viewer.evaluate("window.shown")
         return times
 
+    async def until_colour(self, point: Point, colour: tuple[int, int, int]) -> None:
+        """Until the viewer sees it there."""
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                [pixel] = await self.viewer.evaluate(READ_POINTS, [point])
+                if all(abs(a - b) < 30 for a, b in zip(pixel, colour, strict=True)):
+                    return
+                await asyncio.sleep(0.25)
+
     async def same_connection(self) -> bool:
         same: bool = await self.viewer.evaluate("window.before === window.__spillway.pc")
         return same

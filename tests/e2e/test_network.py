@@ -8,10 +8,11 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext
 
+from tests.e2e.reroute import reroute
 from tests.e2e.studio import Studio
-from tests.e2e.udp_relay import reroute, udp_relay
 from tests.e2e.watch import Watch
 from tests.interop.serve_process import Process
+from tests.udp_relay import udp_relay
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

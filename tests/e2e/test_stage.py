@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from itertools import pairwise
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, expect
+from PIL import Image
+from playwright.async_api import Browser, FilePayload, expect
 
 from mixer.layout import LayoutSpec
 from tests.e2e.show import COLOURS, SLOW_MS, Show, hears, host_context, shows, shows_alone, tile
@@ -68,6 +70,23 @@ async def test_the_owner_changes_the_layout_while_live(show: Show) -> None:
     await shows(show.viewer, ids, LayoutSpec(pinned=ids["Bob"]))
     # the owner's own view of the program
     assert await ada.get_by_test_id("program-preview").evaluate("video => video.videoWidth") > 0
+
+
+async def test_the_owner_uploads_a_background(show: Show) -> None:
+    ada = show.pages["Ada"]
+    out = io.BytesIO()
+    Image.new("RGB", (64, 36), (250, 200, 10)).save(out, "PNG")
+    file: FilePayload = {"name": "wall.png", "mimeType": "image/png", "buffer": out.getvalue()}
+    await ada.get_by_test_id("asset-upload").set_input_files(file)
+    chosen = ada.get_by_test_id("asset-background")
+    await chosen.click()
+    await expect(chosen).to_have_attribute("aria-pressed", "true")
+    await expect(ada.get_by_test_id("asset-delete")).to_be_disabled()
+    # beside the third tile, which has its row for itself
+    await show.until_colour((0.05, 0.75), (250, 200, 10))
+    await chosen.click()
+    await ada.get_by_test_id("asset-delete").click()
+    await expect(ada.get_by_test_id("asset")).to_have_count(0)
 
 
 async def test_mute_and_gain(show: Show) -> None:

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import fractions
+from typing import Protocol
 
 import av
 import numpy as np
-from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
+from aiortc import (
+    MediaStreamTrack,
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCRtpReceiver,
+    RTCRtpSender,
+    RTCSessionDescription,
+)
 from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
 
-from tests.interop.node_app import NodeApp
+__all__ = ["Front", "Picture", "Publisher", "Viewer"]
 
-__all__ = ["Picture", "Publisher", "Viewer"]
+
+class Front(Protocol):
+    """A node's HTTP interface."""
+
+    async def post(self, path: str, sdp: str, key: str | None = None) -> tuple[str, str]:
+        """Returns the answer and the session's URL."""
+        ...
 
 
 class Picture(VideoStreamTrack):
@@ -32,7 +46,7 @@ class Publisher:
         self.pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._codec = codec
 
-    async def start(self, node: NodeApp, key: str) -> str:
+    async def start(self, node: Front, key: str) -> str:
         self.pc.addTrack(AudioStreamTrack())
         self.pc.addTrack(Picture())
         for transceiver in self.pc.getTransceivers():
@@ -54,14 +68,20 @@ class Publisher:
 class Viewer:
     """Receives both tracks."""
 
-    def __init__(self) -> None:
+    def __init__(self, codec: str | None = None) -> None:
+        """``codec``: the only one of pictures that it takes; None: all that aiortc knows."""
+        self._codec = codec
         self.pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.tracks: dict[str, MediaStreamTrack] = {}
         self.pc.on("track", lambda track: self.tracks.__setitem__(track.kind, track))
 
-    async def start(self, node: NodeApp, stream_id: str) -> str:
+    async def start(self, node: Front, stream_id: str) -> str:
         self.pc.addTransceiver("audio", direction="recvonly")
-        self.pc.addTransceiver("video", direction="recvonly")
+        video = self.pc.addTransceiver("video", direction="recvonly")
+        if self._codec is not None:
+            wanted = (f"video/{self._codec}".lower(), "video/rtx")
+            codecs = RTCRtpReceiver.getCapabilities("video").codecs
+            video.setCodecPreferences([each for each in codecs if each.mimeType.lower() in wanted])
         await self.pc.setLocalDescription(await self.pc.createOffer())
         answer, url = await node.post(f"/whep/{stream_id}", self.pc.localDescription.sdp)
         await self.pc.setRemoteDescription(RTCSessionDescription(answer, "answer"))

@@ -7,12 +7,19 @@ import fractions
 
 import av
 import numpy as np
-from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc import (
+    MediaStreamTrack,
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCRtpSender,
+    RTCSessionDescription,
+)
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamError, VideoStreamTrack
 
 from sfu.host import ReceivedTrack, StageHost
+from tests.udp_relay import UdpRelay
 
-__all__ = ["Host", "loudest_tone"]
+__all__ = ["Colour", "Host", "loudest_tone"]
 
 RATE = 48_000
 BLOCK = 960
@@ -58,23 +65,50 @@ class Colour(VideoStreamTrack):
 class Host:
     """One host with its two peer connections. ``heard`` and ``seen`` follow what comes, by mid."""
 
-    def __init__(self, host: StageHost, frequency: float, yuv: tuple[int, int, int] = (80, 128, 128)) -> None:
+    def __init__(
+        self,
+        host: StageHost,
+        frequency: float,
+        yuv: tuple[int, int, int] = (80, 128, 128),
+        codec: str | None = None,
+    ) -> None:
+        """``codec``: the only one of pictures that it sends; None: the node chooses."""
         self.host = host
         self.out = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.back = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.out.addTrack(Tone(frequency))
         self.out.addTrack(Colour(yuv))
+        if codec is not None:
+            wanted = (f"video/{codec}".lower(), "video/rtx")
+            codecs = RTCRtpSender.getCapabilities("video").codecs
+            self.out.getTransceivers()[1].setCodecPreferences(
+                [each for each in codecs if each.mimeType.lower() in wanted]
+            )
         self.received: dict[str, ReceivedTrack] = {}
         self.tracks: dict[str, MediaStreamTrack] = {}
         self.heard: dict[str, list[np.ndarray]] = {}
         self.seen: dict[str, av.VideoFrame] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._read: set[MediaStreamTrack] = set()
+        self._screen: RTCRtpSender | None = None
 
-    async def publish(self) -> None:
+    async def publish(self, relay: UdpRelay | None = None) -> None:
+        """Offer all that ``out`` sends; media goes through the relay."""
         await self.out.setLocalDescription(await self.out.createOffer())
         answer = await self.host.publish(self.out.localDescription.sdp)
+        if relay is not None:
+            answer = relay.through(answer)
         await self.out.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+
+    async def share(self, screen: VideoStreamTrack) -> None:
+        """A second picture, beside the camera."""
+        self._screen = self.out.addTrack(screen)
+        await self.publish()
+
+    async def unshare(self) -> None:
+        [transceiver] = [each for each in self.out.getTransceivers() if each.sender is self._screen]
+        transceiver.direction = "inactive"
+        await self.publish()
 
     async def subscribe(self, audio: int, video: int) -> None:
         """Offer at least so many m-lines of each kind."""

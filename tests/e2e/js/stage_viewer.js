@@ -12,8 +12,12 @@ const QUIET_MS = 400;
 window.regions = [];
 /** Per picture: at (Unix ms), rtp_us (its own time), latency per region (null: no pattern there), flash per region. */
 window.pictures = [];
-/** Unix ms at which each beep was given out. */
+/** When each beep was given out: ms of the sound's own clock; `soundClock` added, Unix ms. */
 window.beeps = [];
+/** A block or picture waits until this page reads it. Its own time stamp is that of giving it out, so the
+    shortest time to the reading of any tells how the stamps' clock runs against Unix time. */
+window.soundClock = Infinity;
+window.pictureClock = Infinity;
 
 const spot = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
 
@@ -29,6 +33,7 @@ async function look(track) {
     const { value, done } = await frames.read();
     if (done) return;
     const at = Date.now();
+    window.pictureClock = Math.min(window.pictureClock, at - value.timestamp / 1000);
     const latency = window.regions.map((region) => {
       const read = window.readPattern(value, at, region);
       return read.ok ? read.latency_ms : null;
@@ -41,17 +46,17 @@ async function look(track) {
 
 async function listen(track) {
   const blocks = new MediaStreamTrackProcessor({ track, maxBufferSize: 100 }).readable.getReader();
-  let loudAt = 0;
+  let loudAt = -QUIET_MS;
   for (;;) {
     const { value, done } = await blocks.read();
     if (done) return;
-    // Given out now: its first sample is heard first.
-    const at = Date.now();
+    const given = value.timestamp / 1000;
+    window.soundClock = Math.min(window.soundClock, Date.now() - given);
     const samples = new Float32Array(value.numberOfFrames);
     value.copyTo(samples, { planeIndex: 0, format: "f32-planar" });
     const first = samples.findIndex((sample) => Math.abs(sample) > BEEP);
     if (first >= 0) {
-      const heard = at + (first * 1000) / value.sampleRate;
+      const heard = given + (first * 1000) / value.sampleRate;
       if (heard - loudAt > QUIET_MS) window.beeps.push(heard);
       loudAt = heard;
     }

@@ -3,6 +3,7 @@
 import { problemFrom } from "./problem";
 import type {
   Account,
+  Asset,
   CreatedStream,
   Invite,
   Playback,
@@ -21,11 +22,13 @@ interface Call {
   method?: "GET" | "POST" | "PATCH" | "DELETE" | "PUT";
   token?: string | null;
   body?: unknown;
+  /** Sent as it is, in place of a JSON body. */
+  file?: Blob;
   signal?: AbortSignal | undefined;
   keepalive?: boolean;
 }
 
-async function call(path: string, { method = "GET", token, body, signal, keepalive = false }: Call): Promise<Response> {
+async function call(path: string, { method = "GET", token, body, file, signal, keepalive = false }: Call): Promise<Response> {
   const headers = new Headers({ Accept: "application/json" });
   if (token) headers.set("Authorization", `Bearer ${token}`);
   if (body !== undefined) headers.set("Content-Type", "application/json");
@@ -34,6 +37,7 @@ async function call(path: string, { method = "GET", token, body, signal, keepali
     headers,
     keepalive,
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    ...(file === undefined ? {} : { body: file }),
     ...(signal === undefined ? {} : { signal }),
   });
   if (!response.ok) throw await problemFrom(response);
@@ -139,6 +143,22 @@ export const createInvite = (token: string, streamId: string): Promise<Invite> =
 
 export const setLayout = (token: string, streamId: string, layout: StageLayout): Promise<StageLayout> =>
   json(`${at(streamId)}/layout`, { method: "PUT", token, body: layout });
+
+export async function listAssets(token: string, streamId: string): Promise<Asset[]> {
+  return (await json<{ assets: Asset[] }>(`${at(streamId)}/assets`, { token })).assets;
+}
+
+export const uploadAsset = (token: string, streamId: string, file: Blob): Promise<Asset> =>
+  json(`${at(streamId)}/assets`, { method: "POST", token, file });
+
+const asset = (streamId: string, assetId: string): string => `${at(streamId)}/assets/${encodeURIComponent(assetId)}`;
+
+export const getAsset = async (token: string, streamId: string, assetId: string): Promise<Blob> =>
+  (await call(asset(streamId, assetId), { token })).blob();
+
+export async function deleteAsset(token: string, streamId: string, assetId: string): Promise<void> {
+  await call(asset(streamId, assetId), { method: "DELETE", token });
+}
 
 export interface HostChange {
   audio?: { muted?: boolean; gain_db?: number };

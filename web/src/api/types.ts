@@ -120,8 +120,19 @@ export type LayoutName = (typeof LAYOUTS)[number] | "custom";
 export interface StageLayout {
   layout: LayoutName;
   pinned?: string;
+  /** "#rrggbb" or an asset's id. */
   background?: string;
+  logo?: string;
   lower_third?: { text: string };
+}
+
+/** An uploaded image, for layouts to name. */
+export interface Asset {
+  asset_id: string;
+  width: number;
+  height: number;
+  size: number;
+  created_at: string;
 }
 
 export interface StageView {

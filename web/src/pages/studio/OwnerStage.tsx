@@ -5,6 +5,7 @@ import { explain } from "../../api/problem";
 import type { StageLayout, StageParticipant } from "../../api/types";
 import { Arranger } from "../../stage/arranger";
 import { ErrorNote } from "../../ui/ErrorNote";
+import { BackdropPicker } from "./BackdropPicker";
 import type { HostControl } from "./HostTile";
 import { LayoutPicker } from "./LayoutPicker";
 import { ProgramPreview } from "./ProgramPreview";
@@ -50,6 +51,7 @@ export function OwnerStage({ stage, streamId, token, media, mirrored, live }: Pr
         <h2>Program</h2>
         {live ? <ProgramPreview streamId={streamId} token={token} /> : <p className="hint">Not live yet.</p>}
         <LayoutPicker layout={layout} onChange={arrange} />
+        <BackdropPicker streamId={streamId} token={token} layout={layout} onChange={arrange} />
         {error !== null && <ErrorNote text={error} />}
       </div>
     </>

@@ -1,7 +1,7 @@
-"""A UDP relay between a browser and a node that loses datagrams from a seed, or all of them.
+"""A UDP relay between a peer and a node that loses and delays datagrams from a seed, or loses all of them.
 
-The kernel here has no ``tc netem``; the browser finds the relay because the page's WHIP or WHEP answer is
-rewritten on its way: the node's candidates are replaced by the relay's.
+The kernel here has no ``tc netem``; the peer finds the relay because the answer is rewritten on its way: the
+node's candidates are replaced by the relay's.
 """
 
 from __future__ import annotations
@@ -13,9 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
-from playwright.async_api import Page, Route
-
-__all__ = ["UdpRelay", "reroute", "udp_relay"]
+__all__ = ["UdpRelay", "udp_relay"]
 
 Address = tuple[str, int]
 
@@ -25,10 +23,15 @@ CANDIDATE = re.compile(
 
 
 class UdpRelay(asyncio.DatagramProtocol):
-    """``loss`` of 0..1 in each direction; STUN and DTLS are lost like media."""
+    """``loss`` of 0..1 in each direction; STUN and DTLS are lost like media.
 
-    def __init__(self, loss: float, seed: int) -> None:
+    ``jitter_ms`` as of ``tc netem delay JITTERms JITTERms``: each datagram is late by 0 to twice as much,
+    uniformly, and may overtake others.
+    """
+
+    def __init__(self, loss: float, seed: int, jitter_ms: float = 0.0) -> None:
         self.loss = loss
+        self.jitter_ms = jitter_ms
         self.node: Address | None = None
         """Where to forward to; known once an answer has passed."""
         self.forwarded = 0
@@ -36,8 +39,9 @@ class UdpRelay(asyncio.DatagramProtocol):
         self._random = random.Random(seed)
         self._front: asyncio.DatagramTransport | None = None
         self._backs: dict[Address, asyncio.DatagramTransport] = {}
-        self._connecting: set[Address] = set()
+        self._connecting: dict[Address, list[bytes]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._late: set[asyncio.TimerHandle] = set()
 
     @property
     def port(self) -> int:
@@ -51,38 +55,57 @@ class UdpRelay(asyncio.DatagramProtocol):
         client = (str(addr[0]), int(addr[1]))
         back = self._backs.get(client)
         if back is not None:
-            if self._passes():
-                back.sendto(data)
-        elif client not in self._connecting:
-            # The datagram is lost: ICE repeats itself.
-            self._connecting.add(client)
+            self._carry(back, data, None)
+        elif client in self._connecting:
+            self._connecting[client].append(data)
+        else:
+            # FFmpeg sends its binding request once.
+            self._connecting[client] = [data]
             task = asyncio.create_task(self._connect(client))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
     def answer(self, data: bytes, client: Address) -> None:
-        if self._front is not None and self._passes():
-            self._front.sendto(data, client)
+        if self._front is not None:
+            self._carry(self._front, data, client)
+
+    def through(self, answer: str) -> str:
+        """An SDP answer that names the relay instead of the node."""
+        match = CANDIDATE.search(answer)
+        if match is None:
+            return answer
+        self.node = (match[1], int(match[2]))
+        return answer.replace(f" {match[1]} {match[2]} typ host", f" 127.0.0.1 {self.port} typ host")
 
     async def close(self) -> None:
         await asyncio.gather(*self._tasks)
+        for handle in self._late:
+            handle.cancel()
         for back in self._backs.values():
             back.close()
         if self._front is not None:
             self._front.close()
 
-    def _passes(self) -> bool:
+    def _carry(self, transport: asyncio.DatagramTransport, data: bytes, to: Address | None) -> None:
         if self._random.random() < self.loss:
             self.lost += 1
-            return False
+            return
         self.forwarded += 1
-        return True
+        if not self.jitter_ms:
+            transport.sendto(data, to)
+            return
+        delay_s = self._random.uniform(0, 2 * self.jitter_ms) / 1000
+        loop = asyncio.get_running_loop()
+        self._late = {each for each in self._late if not each.cancelled() and each.when() > loop.time()}
+        self._late.add(loop.call_later(delay_s, transport.sendto, data, to))
 
     async def _connect(self, client: Address) -> None:
         assert self.node is not None
         loop = asyncio.get_running_loop()
         back, _ = await loop.create_datagram_endpoint(lambda: _Back(self, client), remote_addr=self.node)
         self._backs[client] = back
+        for data in self._connecting.pop(client):
+            self._carry(back, data, None)
 
 
 class _Back(asyncio.DatagramProtocol):
@@ -97,29 +120,12 @@ class _Back(asyncio.DatagramProtocol):
 
 
 @asynccontextmanager
-async def udp_relay(loss: float = 0.0, seed: int = 1) -> AsyncIterator[UdpRelay]:
+async def udp_relay(loss: float = 0.0, seed: int = 1, jitter_ms: float = 0.0) -> AsyncIterator[UdpRelay]:
     loop = asyncio.get_running_loop()
-    _, relay = await loop.create_datagram_endpoint(lambda: UdpRelay(loss, seed), local_addr=("127.0.0.1", 0))
+    _, relay = await loop.create_datagram_endpoint(
+        lambda: UdpRelay(loss, seed, jitter_ms), local_addr=("127.0.0.1", 0)
+    )
     try:
         yield relay
     finally:
         await relay.close()
-
-
-async def reroute(page: Page, path: str, relay: UdpRelay) -> None:
-    """From now on answers to POSTs to ``path`` (a glob) name the relay instead of the node; PATCHes, and with
-    them ICE restarts, are left alone."""
-
-    async def handle(route: Route) -> None:
-        if route.request.method != "POST":
-            await route.continue_()
-            return
-        response = await route.fetch()
-        body = await response.text()
-        match = CANDIDATE.search(body)
-        if match is not None:
-            relay.node = (match[1], int(match[2]))
-            body = body.replace(f" {match[1]} {match[2]} typ host", f" 127.0.0.1 {relay.port} typ host")
-        await route.fulfill(response=response, body=body)
-
-    await page.route(path, handle)
