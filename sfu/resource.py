@@ -223,7 +223,8 @@ def session_routes(
         return response
 
     async def delete(request: web.Request) -> web.StreamResponse:
-        await find_session(sessions, request, kind).close("stopped")
+        if not await sessions.stop_after_bye(request.match_info["session_id"], kind):
+            await find_session(sessions, request, kind).close("stopped")
         return web.Response(status=200)
 
     async def read(request: web.Request) -> web.StreamResponse:
