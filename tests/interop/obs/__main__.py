@@ -31,12 +31,10 @@ from tests.interop.obs.profile import write_configuration
 from tests.interop.obs.studio import Studio, studio
 from tests.interop.obs.viewing import keyframes_asked_for, metrics, watch
 from tests.interop.serve_process import Process, spillway
+from tests.interop.turn_server import installed, turn_server
 
-ICE_SERVERS = [
-    "stun:127.0.0.1:9",
-    {"urls": ["turn:127.0.0.1:9?transport=udp"], "username": "obs", "credential": "secret"},
-]
-"""Nothing listens there: what OBS makes of the Link headers is seen in its log."""
+STUN = "stun:127.0.0.1:9"
+"""Nothing listens there: what OBS makes of such a Link header is seen in its log."""
 STEPS = ["watch", "restart", "loss", "key"]
 BACK_S = 60.0
 POLL_S = 0.02
@@ -52,10 +50,7 @@ class Check:
         self._stack = AsyncExitStack()
         self._data_dir = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
         ports = (_free_port(socket.SOCK_STREAM), _free_port(socket.SOCK_DGRAM))
-        self._flags = [
-            *("--http-port", str(ports[0]), "--rtc-port", str(ports[1])),
-            *("--ice-servers", json.dumps(ICE_SERVERS)),
-        ]
+        self._flags = ["--http-port", str(ports[0]), "--rtc-port", str(ports[1])]
         self._node: Process
         self._serving = AsyncExitStack()
         self._stream: dict[str, Any]
@@ -63,6 +58,13 @@ class Check:
 
     async def run(self) -> None:
         async with self._stack:
+            servers: list[object] = [STUN]
+            turn = None
+            if installed():
+                turn = await self._stack.enter_async_context(turn_server(self._data_dir))
+                access = {"username": turn.username, "credential": turn.credential}
+                servers.append({"urls": [turn.url], **access})
+            self._flags += ["--ice-servers", json.dumps(servers)]
             self._stack.push_async_callback(self._stop_serving)
             await self._serve()
             self._stream = await create_stream(self._node.url)
@@ -75,6 +77,7 @@ class Check:
             try:
                 await self._steps(obs, passing)
             finally:
+                self.figures["turn_allocations"] = None if turn is None else turn.allocations()
                 self.figures["log"] = [line for line in obs.log if OUTPUT in line or "Reconnecting" in line]
                 self.figures["exchanges"] = [
                     (each.method, each.status, len(each.links)) for each in passing.exchanges

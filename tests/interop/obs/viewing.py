@@ -94,10 +94,11 @@ async def keyframes_asked_for(node_url: str, stream: dict[str, Any]) -> dict[str
                 for source in video.receiver.getSynchronizationSources():
                     await video.receiver._send_rtcp_pli(source.source)
                 await asyncio.sleep(PLI_EVERY_S)
+            # before the viewer leaves: what nobody has read of its counters goes with it
+            after = await metrics(node_url)
             await pc.close()
     finally:
         await pc.close()
-    after = await metrics(node_url)
     return {
         "pictures_decoded": counted["video"],
         "sound_frames_decoded": counted["audio"],
