@@ -153,6 +153,30 @@ async def test_delete_after_the_dtls_goodbye_ends_the_broadcast(node: Node) -> N
 
 
 @pytest.mark.parametrize("config", [SfuConfig(advertise_ip=("192.0.2.7",), grace_s=60.0)])
+async def test_delete_amid_the_dtls_goodbye_ends_the_broadcast(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = (await node.go_live("obs-publish")).headers["Location"]
+    (session,) = node.sfu.sessions
+    asked, answered = asyncio.Event(), asyncio.Event()
+    close = session.close
+
+    async def note(reason: str) -> None:
+        asked.set()
+        await close(reason)
+
+    monkeypatch.setattr(session, "close", note)
+    monkeypatch.setattr(session.transport._dtls, "close", answered.wait)
+    await node.push("closed", node.transports()[0], "bye")
+    async with asyncio.TaskGroup() as tasks:
+        deleted = tasks.create_task(node.client.delete(url))
+        await asked.wait()
+        answered.set()
+    assert deleted.result().status == 200
+    assert StreamEnded("show", "stopped") in node.events
+
+
+@pytest.mark.parametrize("config", [SfuConfig(advertise_ip=("192.0.2.7",), grace_s=60.0)])
 async def test_a_late_delete_leaves_the_one_who_came_back_alone(node: Node) -> None:
     url = (await node.go_live("obs-publish")).headers["Location"]
     await node.push("closed", node.transports()[0], "bye")
