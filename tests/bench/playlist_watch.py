@@ -48,7 +48,7 @@ class PlaylistWatch:
             await asyncio.wait([self._task])
 
     async def _run(self) -> None:
-        rung = await self._best_rung()
+        rung = await self.best_rung()
         while True:
             async with self._http.get(rung) as answer:
                 await self._read(rung, await answer.text())
@@ -84,7 +84,7 @@ class PlaylistWatch:
             "longest_wait_for_a_segment_s": round(max(b.seen_s - a.seen_s for a, b in pairwise(ordered)), 2),
         }
 
-    async def _best_rung(self) -> str:
+    async def best_rung(self) -> str:
         async with asyncio.timeout(60):
             while True:
                 async with self._http.get(self._master, raise_for_status=False) as answer:

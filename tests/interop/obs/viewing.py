@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,10 @@ async def watch(node_url: str, stream: dict[str, Any], seconds: float) -> dict[s
             good, bad = await latencies(page, since_ms)
             stats = await page.evaluate(STATS)
             await page.evaluate("window.__spillway = { pc: viewers.at(-1).pc }")
+            async with http.get(await playlist.best_rung()) as answer:
+                durations = re.findall(
+                    r"#EXT-X-DISCONTINUITY$|(?<=#EXTINF:)[\d.]+", await answer.text(), re.MULTILINE
+                )
             heard = await page.evaluate(LISTEN, {"frequencies": [TONE_HZ, SILENT_HZ]})
         finally:
             await playlist.close()
@@ -55,7 +60,7 @@ async def watch(node_url: str, stream: dict[str, Any], seconds: float) -> dict[s
         "crc_wrong": bad,
         "tone_db": round(heard[str(TONE_HZ)]),
         "silence_db": round(heard[str(SILENT_HZ)]),
-        "hls": hls,
+        "hls": hls | {"last_segments": ["new epoch" if d.startswith("#") else float(d) for d in durations]},
     } | {kind: {name: stats[kind].get(name) for name in names} for kind, names in KEPT.items()}
 
 
