@@ -23,6 +23,7 @@ from aiortc.rtcdtlstransport import (
 )
 from aiortc.rtcicetransport import RTCIceTransport
 from OpenSSL import SSL
+from OpenSSL.crypto import X509
 
 from sfu.dtls_closure import ClosureReader
 from sfu.sdp.offer import Fingerprint
@@ -76,6 +77,11 @@ class DtlsIdentity(RTCCertificate):
         return self._shared
 
 
+def _is_of(fingerprint: RTCDtlsFingerprint, certificate: X509) -> bool:
+    digest = certificate.digest(fingerprint.algorithm.replace("-", ""))
+    return fingerprint.value.upper() == digest.decode()
+
+
 class DtlsTransport(RTCDtlsTransport):
     """One DTLS association whose SRTP keys go to ``on_keys(profile, receive, send)``, both master key
     then salt (RFC 5764 section 4.2)."""
@@ -122,6 +128,17 @@ class DtlsTransport(RTCDtlsTransport):
         self._task = pump
         await self._end_pump()
         self._set_state(State.CLOSED)
+
+    def _validate_peer_identity(self, remoteParameters: RTCDtlsParameters) -> None:
+        """All fingerprints must be of the peer's certificate (RFC 8122 section 5). They are taken over its
+        octets, which are not parsed: libdatachannel on OpenSSL (OBS on Linux) makes certificates of X.509
+        version 2, which aiortc's parser refuses."""
+        ssl = self._ssl
+        assert ssl is not None
+        certificate = ssl.get_peer_certificate()
+        offered = remoteParameters.fingerprints
+        if certificate is None or not offered or any(not _is_of(each, certificate) for each in offered):
+            self._set_state(State.FAILED)
 
     async def _end_pump(self) -> None:
         task, self._task = self._task, None

@@ -223,7 +223,11 @@ def session_routes(
         return response
 
     async def delete(request: web.Request) -> web.StreamResponse:
-        await find_session(sessions, request, kind).close("stopped")
+        session_id = request.match_info["session_id"]
+        if not await sessions.stop_after_bye(session_id, kind):
+            await find_session(sessions, request, kind).close("stopped")
+            # which may have been closing already, because of the goodbye
+            await sessions.stop_after_bye(session_id, kind)
         return web.Response(status=200)
 
     async def read(request: web.Request) -> web.StreamResponse:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import weakref
 from collections import OrderedDict
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sfu.sdp.answer import LocalEnd
@@ -30,6 +32,17 @@ class SessionGone(LookupError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason or "unknown session")
         self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class _Closed:
+    """What is remembered of a closed session."""
+
+    reason: str
+    kind: type[Session]
+    publishing: bool
+    stream: weakref.ref[Stream]
+    left: asyncio.Event
 
 
 class Session:
@@ -143,7 +156,7 @@ class Sessions:
 
     def __init__(self) -> None:
         self._open: dict[str, Session] = {}
-        self._gone: OrderedDict[str, str] = OrderedDict()
+        self._gone: OrderedDict[str, _Closed] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._open)
@@ -158,12 +171,28 @@ class Sessions:
         """Raises SessionGone."""
         session = self._open.get(session_id)
         if session is None:
-            raise SessionGone(self._gone.get(session_id, ""))
+            gone = self._gone.get(session_id)
+            raise SessionGone("" if gone is None else gone.reason)
         return session
+
+    async def stop_after_bye(self, session_id: str, kind: type[Session]) -> bool:
+        """Take the DELETE of a peer that closed DTLS first, as libdatachannel (OBS) does: a publisher has
+        stopped then and is not waited for. False for every other session."""
+        gone = self._gone.get(session_id)
+        if gone is None or gone.reason != "bye" or not issubclass(gone.kind, kind):
+            return False
+        self._gone[session_id] = replace(gone, reason="stopped")
+        await gone.left.wait()
+        stream = gone.stream()
+        if gone.publishing and stream is not None:
+            await stream.publisher_left("stopped")
+        return True
 
     def remove(self, session: Session, reason: str) -> None:
         if self._open.pop(session.session_id, None) is not None:
-            self._gone[session.session_id] = reason
+            self._gone[session.session_id] = _Closed(
+                reason, type(session), session.publishing, weakref.ref(session.stream), session._left
+            )
             if len(self._gone) > REMEMBERED:
                 self._gone.popitem(last=False)
 

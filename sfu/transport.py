@@ -124,6 +124,12 @@ class Transport:
                 on_message or _ignore_message,
             )
         self._handshake: asyncio.Task[None] | None = None
+        self._told_of_shutdown = False
+
+    def tell_of_shutdown(self) -> None:
+        """Say close_notify when the node shuts down, at the price of keeping the SSL object (82 KB): OBS
+        reconnects after that, but gives up when consent expires (libdatachannel: Disconnected, Failed)."""
+        self._told_of_shutdown = True
 
     def handle_reached(self) -> None:
         """The peer has an address: DTLS may begin, from either side."""
@@ -142,7 +148,7 @@ class Transport:
         """The peer's SRTP authenticated: it has the keys, and DTLS nothing more to repeat."""
         if self.closed:
             return
-        if self.data is None and not self._dtls.released:
+        if self.data is None and not self._told_of_shutdown and not self._dtls.released:
             self._tasks.spawn(self._dtls.release(), f"release {self.transport_id}")
         self._established()
 
@@ -180,6 +186,9 @@ class Transport:
         try:
             if self.data is not None:
                 await self.data.close()
+            elif self._told_of_shutdown and self.connected and reason != "shutdown":
+                # without a goodbye: of two encoders with one key the one that is told would come back
+                await self._dtls.release()
             # says close_notify, so it comes before the engine's end
             await self._dtls.close()
         finally:

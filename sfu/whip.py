@@ -54,6 +54,7 @@ def whip_routes(sfu: Sfu, authorize: Authorize) -> list[web.RouteDef]:
             if problem.status == 401:
                 problem.headers.setdefault("WWW-Authenticate", 'Bearer error="invalid_token"')
             raise
+        session.transport.tell_of_shutdown()
         location = f"/whip/sessions/{session.session_id}"
         return created(session, session.answer(), location, sfu.config.ice_servers)
 

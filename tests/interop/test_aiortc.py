@@ -66,6 +66,23 @@ async def test_viewer_stays_when_the_publisher_is_replaced_with_another_codec() 
             await second.close()
 
 
+async def test_a_publisher_is_told_of_a_shutdown_but_not_that_another_took_over() -> None:
+    # OBS comes back after a goodbye: two with one key would take turns
+    first, second = Publisher("H264"), Publisher("H264")
+    try:
+        async with running_node() as node:
+            await first.start(node, "show")
+            await eventually(lambda: StreamLive("show") in node.events)
+            await second.start(node, "show")
+            await eventually(lambda: second.pc.connectionState == "connected")
+            assert first.pc.connectionState == "connected"
+        await eventually(lambda: second.pc.connectionState == "closed", within_s=5)
+        assert first.pc.connectionState == "connected"
+    finally:
+        await first.close()
+        await second.close()
+
+
 async def test_who_joins_after_days_shakes_hands_with_another_certificate() -> None:
     later = timedelta()
     async with running_node(now=lambda: utc_now() + later) as node:

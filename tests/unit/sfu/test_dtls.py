@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
+import tempfile
 
 import pytest
 from aiortc import RTCDataChannel
 from aiortc.rtcdatachannel import RTCDataChannelParameters
+from aiortc.rtcdtlstransport import SRTPProtectionProfile
 from aiortc.rtcsctptransport import RTCSctpCapabilities, RTCSctpTransport
+from cryptography.hazmat.primitives.serialization import Encoding
+from OpenSSL import SSL, crypto
 
 from sfu.data_channel import DataChannels
 from sfu.dtls import PROFILES, DtlsError, DtlsIdentity, DtlsRole, DtlsTransport
 from sfu.sdp.offer import Fingerprint
+
+VERSION_3, VERSION_2 = bytes.fromhex("a003020102"), bytes.fromhex("a003020101")
+"""TBSCertificate.version (RFC 5280 section 4.1.2.1), which counts from 0."""
 
 
 class Pipe:
@@ -37,9 +45,9 @@ class Pipe:
 
 
 class Side:
-    def __init__(self, role: DtlsRole) -> None:
+    def __init__(self, role: DtlsRole, identity: DtlsIdentity | None = None) -> None:
         self.pipe = Pipe()
-        self.identity = DtlsIdentity.generate()
+        self.identity = identity or DtlsIdentity.generate()
         self.keys: list[tuple[str, bytes, bytes]] = []
         self.dtls = DtlsTransport(self.pipe, self.identity, role, lambda *keys: self.keys.append(keys))
 
@@ -88,6 +96,43 @@ async def test_wrong_fingerprint_fails(sides: tuple[Side, Side]) -> None:
     )
     assert isinstance(results[1], DtlsError)
     assert not server.keys
+
+
+class SecondVersion(DtlsIdentity):
+    """Its certificate says X.509 version 2, as libdatachannel's does where OpenSSL makes it."""
+
+    def _encoded(self) -> bytes:
+        encoded = self._cert.public_bytes(Encoding.DER)
+        assert encoded.count(VERSION_3) == 1
+        return encoded.replace(VERSION_3, VERSION_2)
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        return Fingerprint("sha-256", hashlib.sha256(self._encoded()).digest().hex(":"))
+
+    def _create_ssl_context(self, srtp_profiles: list[SRTPProtectionProfile]) -> SSL.Context:
+        context = super()._create_ssl_context(srtp_profiles)
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(self._encoded())
+            file.flush()
+            context.use_certificate_file(file.name, crypto.FILETYPE_ASN1)
+        return context
+
+
+@pytest.mark.parametrize("right", [True, False])
+async def test_a_certificate_is_compared_without_being_parsed(right: bool) -> None:
+    client, server = Side("client", SecondVersion.generate()), Side("server")
+    client.pipe.other, server.pipe.other = server.pipe, client.pipe
+    fingerprint = client.identity.fingerprint if right else DtlsIdentity.generate().fingerprint
+    results = await asyncio.gather(
+        client.dtls.handshake([server.identity.fingerprint]),
+        server.dtls.handshake([fingerprint]),
+        return_exceptions=True,
+    )
+    assert isinstance(results[1], DtlsError) is not right
+    assert bool(server.keys) is right
+    await client.dtls.close()
+    await server.dtls.close()
 
 
 async def test_transports_of_an_identity_share_their_ssl_context(sides: tuple[Side, Side]) -> None:

@@ -41,8 +41,8 @@ def test_ssrc_groups_pair_media_and_rtx() -> None:
 
 def test_credentials_and_fingerprint_at_session_level() -> None:
     parsed = parse_offer(offer("obs-publish"))
-    assert parsed.ice.ufrag == "Dw2s"
-    assert "aR0DVr3UqjA6W6V2nSS6Q1" not in repr(parsed)
+    assert parsed.ice.ufrag == "X3r1"
+    assert "qISRooAulFtu09ZJ+tQL63" not in repr(parsed)
     assert parsed.fingerprints[0].algorithm == "sha-256"
     assert parsed.setup == "actpass"
 

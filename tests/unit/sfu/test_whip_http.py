@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from sfu.config import SfuConfig
 from sfu.events import StreamEnded, StreamLive, StreamNotice
 from tests.unit.sfu.conftest import Node
 from tests.unit.sfu.offers import offer
@@ -136,6 +137,54 @@ async def test_delete_and_what_is_told_afterwards(node: Node) -> None:
     assert (await node.client.delete("/whip/sessions/nobody")).status == 404
     assert node.engine.named("close_transport") == [{"transport": node.transports()[0]}]
     assert node.sfu.router.get("show") is None
+
+
+@pytest.mark.parametrize("config", [SfuConfig(advertise_ip=("192.0.2.7",), grace_s=60.0)])
+async def test_delete_after_the_dtls_goodbye_ends_the_broadcast(node: Node) -> None:
+    # OBS 30.2 (libdatachannel) closes the connection first, then sends the DELETE
+    url = (await node.go_live("obs-publish")).headers["Location"]
+    await node.push("closed", node.transports()[0], "bye")
+    assert not any(isinstance(event, StreamEnded) for event in node.events)
+    assert (await node.client.delete(url)).status == 200
+    assert StreamEnded("show", "stopped") in node.events
+    assert node.sfu.router.get("show") is None
+    gone = await node.client.delete(url)
+    assert (gone.status, (await gone.json())["reason"]) == (410, "stopped")
+
+
+@pytest.mark.parametrize("config", [SfuConfig(advertise_ip=("192.0.2.7",), grace_s=60.0)])
+async def test_delete_amid_the_dtls_goodbye_ends_the_broadcast(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = (await node.go_live("obs-publish")).headers["Location"]
+    (session,) = node.sfu.sessions
+    asked, answered = asyncio.Event(), asyncio.Event()
+    close = session.close
+
+    async def note(reason: str) -> None:
+        asked.set()
+        await close(reason)
+
+    monkeypatch.setattr(session, "close", note)
+    monkeypatch.setattr(session.transport._dtls, "close", answered.wait)
+    await node.push("closed", node.transports()[0], "bye")
+    async with asyncio.TaskGroup() as tasks:
+        deleted = tasks.create_task(node.client.delete(url))
+        await asked.wait()
+        answered.set()
+    assert deleted.result().status == 200
+    assert StreamEnded("show", "stopped") in node.events
+
+
+@pytest.mark.parametrize("config", [SfuConfig(advertise_ip=("192.0.2.7",), grace_s=60.0)])
+async def test_a_late_delete_leaves_the_one_who_came_back_alone(node: Node) -> None:
+    url = (await node.go_live("obs-publish")).headers["Location"]
+    await node.push("closed", node.transports()[0], "bye")
+    await node.go_live("obs-publish")
+    assert (await node.client.delete(url)).status == 200
+    stream = node.sfu.router.get("show")
+    assert stream is not None
+    assert stream.live
 
 
 async def test_options_reading_and_other_methods(node: Node) -> None:
