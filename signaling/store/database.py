@@ -40,7 +40,7 @@ async def open_database(url: str | None, data_dir: Path, *, migrated: bool = Tru
             hide_parameters=True,
             pool_size=SQLITE_CONNECTIONS,
             max_overflow=0,
-            connect_args={"timeout": BUSY_S},
+            connect_args={"timeout": BUSY_S, "factory": _RolledBack},
         )
         event.listen(engine.sync_engine, "connect", _tune_sqlite)
         where = "the SQLite file in data_dir"
@@ -94,6 +94,16 @@ def _probe_sqlite(data_dir: Path) -> Path:
     except (OSError, sqlite3.Error) as error:
         raise StoreUnreachable(f"can't open the SQLite file {path}: {error}") from None
     return path
+
+
+class _RolledBack(sqlite3.Connection):
+    """Ends its transaction when it is closed. SQLite itself does so only when the last cursor is gone
+    (https://sqlite.org/c3ref/close.html): that of a cancelled task may stay, and the lock with it."""
+
+    def close(self) -> None:
+        if self.in_transaction:
+            self.rollback()
+        super().close()
 
 
 def _tune_sqlite(connection: object, _: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from datetime import timedelta
@@ -319,3 +320,17 @@ async def test_a_data_folder_that_is_none_is_unreachable(tmp_path: Path) -> None
     (tmp_path / "spillway.db").mkdir()
     with pytest.raises(StoreUnreachable, match="SQLite"):
         await open_database(None, tmp_path)
+
+
+async def test_a_write_that_is_cancelled_locks_nobody_out(streams: SqlStreams, clock: ManualClock) -> None:
+    await streams.create(new_stream(clock, "s1"))
+    for number in range(30):
+        write = asyncio.create_task(streams.went_live("s1", "n1", clock.now()))
+        for _ in range(number // 2):  # each time it has come a little further
+            await asyncio.sleep(0.0001)
+        write.cancel()
+        await asyncio.gather(write, return_exceptions=True)
+        await streams.end_all_of("n1", clock.now())
+    (stream,) = [await streams.get("s1")]
+    assert stream is not None
+    assert stream.status != "live"
