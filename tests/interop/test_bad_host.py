@@ -21,16 +21,24 @@ def enter(node: NodeApp, name: str, *, owner: bool = False) -> StageHost:
     return StageHost(node.sfu, stream.join("host", participant_id=name, name=name, owner=owner))
 
 
-async def lost_of(host: Host) -> dict[str, int]:
-    """Packets that never came, of each participant whom ``host`` receives."""
-    lost: dict[str, int] = {}
+async def counts_of(host: Host, participant_id: str) -> tuple[int, int]:
+    """Packets of a participant that ``host`` received, and those that never came."""
+    received = lost = 0
     for transceiver in host.back.getTransceivers():
-        if (track := host.received.get(transceiver.mid or "")) is None:
+        track = host.received.get(transceiver.mid or "")
+        if track is None or track.participant_id != participant_id:
             continue
         for stats in (await transceiver.receiver.getStats()).values():
             if stats.type == "inbound-rtp":
-                lost[track.participant_id] = lost.get(track.participant_id, 0) + stats.packetsLost
-    return lost
+                received += stats.packetsReceived
+                lost += stats.packetsLost
+    return received, lost
+
+
+def lost_by(node: NodeApp, host: Host) -> int:
+    """Packets of ``host`` that the node did not get."""
+    stats = [node.sfu.engine.track_stats(track.track_id) for track in host.host.participant.tracks.values()]
+    return sum(each["lost"] for each in stats if each is not None)
 
 
 async def test_five_per_cent_loss_and_80_ms_of_jitter_are_its_own() -> None:
@@ -53,7 +61,7 @@ async def test_five_per_cent_loss_and_80_ms_of_jitter_are_its_own() -> None:
             await cy.subscribe(2, 2)
             await eventually(lambda: stream.stage.mixed, 40)
             await eventually(lambda: near(watching.halves(), 60, 200), 40)
-            lost, before = relay.lost, await lost_of(cy)
+            lost, before = relay.lost, await counts_of(cy, "ada")
             of_ada: list[float] = []
 
             def enough() -> bool:
@@ -61,15 +69,18 @@ async def test_five_per_cent_loss_and_80_ms_of_jitter_are_its_own() -> None:
                 return relay.lost - lost >= LOST
 
             await eventually(enough, 60)
-            # her tile and her sound stand still for nothing, and none of her packets went missing
+            # Her tile and her sound stand still for nothing, and her packets arrive: a full machine may cost this
+            # process one in a hundred, the bad line takes one in twenty.
             assert all(abs(each - 60) < 12 for each in of_ada)
             assert watching.hears(400)
-            assert (await lost_of(cy))["ada"] == before["ada"]
+            after = await counts_of(cy, "ada")
+            assert 100 * (after[1] - before[1]) <= after[0] - before[0]
             assert {"ada", "bob"} <= cy.tones().keys()
             assert abs(cy.tones()["ada"] - 400) < 8
             # and his own is repaired as far as it goes
             await eventually(lambda: near(watching.halves(), 60, 200) and watching.hears(700))
             assert watching.backwards == 0
+            await eventually(lambda: lost_by(node, bob) > 0)
         finally:
             for host in (ada, bob, cy):
                 await host.host.leave()

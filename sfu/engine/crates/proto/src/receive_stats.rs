@@ -18,6 +18,8 @@ pub struct ReceiveStats {
     jitter_16: u64,
     /// The middle 32 bits of the NTP time, and the arrival.
     last_sr: Option<(u32, Time)>,
+    /// As `take_lost` found it.
+    lost_prior: u64,
 }
 
 impl ReceiveStats {
@@ -85,6 +87,12 @@ impl ReceiveStats {
         self.expected().saturating_sub(self.packets)
     }
 
+    /// Packets lost since the last call. One that came late after that stays counted.
+    pub fn take_lost(&mut self) -> u64 {
+        let lost = self.lost();
+        lost.saturating_sub(std::mem::replace(&mut self.lost_prior, lost))
+    }
+
     pub fn packets(&self) -> u64 {
         self.packets
     }
@@ -117,12 +125,16 @@ mod tests {
             assert_eq!((block.fraction_lost, block.cumulative_lost), (64, 2));
             assert_eq!(block.highest, u32::from(start) + 7, "start {start}");
             assert_eq!((stats.lost(), stats.packets()), (2, 6));
+            assert_eq!((stats.take_lost(), stats.take_lost()), (2, 0));
             // The next interval has no loss, and one of the lost comes late.
             for i in [8, 9, 1] {
                 stats.received(unwrapper.unwrap(start.wrapping_add(i)), 0, 90_000, ms(0));
             }
             let block = stats.block(1, ms(0));
             assert_eq!((block.fraction_lost, block.cumulative_lost), (0, 1));
+            assert_eq!(stats.take_lost(), 0);
+            stats.received(unwrapper.unwrap(start.wrapping_add(11)), 0, 90_000, ms(0));
+            assert_eq!(stats.take_lost(), 1);
         }
     }
 

@@ -260,7 +260,8 @@ impl Encoding {
         }
     }
 
-    pub fn report_block(&mut self, now: Time) -> Option<ReportBlock> {
+    pub fn report_block(&mut self, now: Time, track: &TrackStats) -> Option<ReportBlock> {
+        track.lost.add(self.stats.take_lost());
         let ssrc = self.ssrc.filter(|_| self.flowing)?;
         Some(self.stats.block(ssrc, now))
     }

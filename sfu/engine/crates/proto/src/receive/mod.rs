@@ -323,7 +323,7 @@ impl Receiver {
             let mut blocks = Vec::new();
             for track in &mut self.tracks {
                 for encoding in &mut track.encodings {
-                    blocks.extend(encoding.report_block(now));
+                    blocks.extend(encoding.report_block(now, &track.stats));
                     encoding.check_idle(now, track.spec.id, events);
                 }
                 track.stats.bitrate_bps.set(track.encodings.iter_mut().map(|e| e.take_bits(now)).sum());
