@@ -68,6 +68,8 @@ async def run(function: WorkerFunction, end: socket.socket) -> int:
         await asyncio.wait([serving])
         await channel.close()
         engine.close()
+        # the loop is about to close, and a handler of a closed loop writes to a closed descriptor
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if work.done() and not work.cancelled() and (error := work.exception()) is not None:
         logging.getLogger(__name__).error("worker failed", exc_info=error)
         return 1

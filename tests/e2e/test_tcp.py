@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, Route
@@ -29,10 +31,13 @@ async def _without_udp(route: Route) -> None:
     await route.fulfill(response=response, body="".join(kept))
 
 
-async def _context(browser: Browser, node: Process) -> BrowserContext:
-    context = await browser.new_context(base_url=node.url)
-    await context.route(re.compile(r"/(whip|whep)"), _without_udp)
-    return context
+@asynccontextmanager
+async def _context(browser: Browser, node: Process) -> AsyncIterator[BrowserContext]:
+    async with await browser.new_context(base_url=node.url) as context:
+        await context.route(re.compile(r"/(whip|whep)"), _without_udp)
+        yield context
+        # a page that still has something to say is closed over it
+        await context.unroute_all(behavior="ignoreErrors")
 
 
 async def _protocol(page: Page) -> str:
@@ -41,8 +46,8 @@ async def _protocol(page: Page) -> str:
 
 async def test_live_video_goes_in_and_out_by_tcp(browser: Browser, node: Process) -> None:
     async with (
-        await _context(browser, node) as host,
-        await _context(browser, node) as audience,
+        _context(browser, node) as host,
+        _context(browser, node) as audience,
     ):
         studio = await Studio.open(host, "tess", "Without UDP")
         await studio.configure("vp8")
