@@ -56,6 +56,11 @@ class Owner:
         asset_id: str = (await self.call("POST", f"{self.path}/assets", data=out.getvalue()))["asset_id"]
         return asset_id
 
+    async def until_live(self) -> None:
+        async with asyncio.timeout(20):
+            while (await self.call("GET", self.path))["status"] != "live":  # noqa: ASYNC110 - a poll over HTTP
+                await asyncio.sleep(0.05)
+
     async def lay_out(self, **images: str) -> None:
         await self.call("PUT", f"{self.path}/layout", json={"layout": "side-by-side"} | images)
 
@@ -106,6 +111,7 @@ async def test_an_uploaded_background_and_logo_are_in_the_program(tmp_path: Path
             await hosts[0].start(owner, stream["stream_key"])
             invite = await owner.call("POST", f"{owner.path}/invites", json={})
             await hosts[1].start(owner, invite["invite"])
+            await owner.until_live()
             await viewer.start(owner, stream["stream_id"])
             watching = asyncio.create_task(screen.watch(viewer))
             await eventually(lambda: screen.shows(RED, 0.5, 0.05), 40)
