@@ -72,7 +72,7 @@ async def test_five_per_cent_loss_and_80_ms_of_jitter_are_its_own() -> None:
             # Her tile and her sound stand still for nothing, and her packets arrive: a full machine may cost
             # this process one in a hundred, the bad line takes one in twenty.
             assert all(abs(each - 60) < 12 for each in of_ada)
-            assert watching.hears(400)
+            await eventually(lambda: watching.hears(400))
             after = await counts_of(cy, "ada")
             assert 100 * (after[1] - before[1]) <= after[0] - before[0]
             assert {"ada", "bob"} <= cy.tones().keys()
