@@ -155,7 +155,7 @@ class _Handlers:
             async for piece in plan.stream(first, last, read):
                 await response.write(piece)
             await response.write_eof()
-        except (LookupError, StoreError) as error:
+        except (LookupError, StoreError, ValueError) as error:
             # Too late for another status: that the file ends early is all one can still tell.
             log.warning("video.mp4 breaks off: %s", error)
             if request.transport is not None:

@@ -92,6 +92,9 @@ class VideoEncoder:
         context.time_base = stream.time_base = VIDEO_TIME_BASE
         container.start_encoding()
         self._container = container
+        # Beside the init segment, as a source that passes through has them: FFmpeg and Chromium read only one
+        # sample description of a recording's MP4, and an epoch of another one is then told by its keyframes.
+        self._repeat_parameter_sets = av.BitStreamFilterContext("dump_extra=freq=keyframe", stream)
         self.template = stream
         self.init = written.getvalue()
         sps = _first_sps(context.extradata or b"")
@@ -101,7 +104,8 @@ class VideoEncoder:
         """``pts`` in 1/90000 s."""
         frame.pts, frame.time_base = pts, VIDEO_TIME_BASE
         frame.pict_type = PictureType.I if idr else PictureType.NONE
-        return self.template.encode(frame)
+        packets = self.template.encode(frame)
+        return [each for packet in packets for each in self._repeat_parameter_sets.filter(packet)]
 
 
 class PassthroughTrack:

@@ -1,16 +1,20 @@
 """A recording as one fragmented MP4, without encoding and without holding it: boxes are patched, not made.
 
 Each segment is a run of moof and mdat of one track with id 1 (ISO/IEC 14496-12). One file of both tracks
-needs one moov, other track ids, and decode times from 0; none of that changes a box's size, so the length of
-the file is known beforehand and any byte range can be served.
+needs one moov, other track ids, decode times from 0, and the number of each fragment's sample description;
+none of that changes a box's size, so the length of the file is known beforehand and any byte range can be
+served.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 __all__ = ["boxes", "combine_inits", "decode_time", "patch_segment", "timescale"]
+
+_STSD = (b"mdia", b"minf", b"stbl", b"stsd")
+"""From a trak to its sample descriptions."""
 
 
 def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[tuple[bytes, int, int]]:
@@ -24,23 +28,19 @@ def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[tuple
         at += size
 
 
-def combine_inits(video: bytes, sound: bytes | None) -> bytes:
-    """ftyp and moov for both tracks: the video is track 1, the sound track 2."""
-    if sound is None:
-        return video
-    ftyp = _child(video, b"ftyp")
-    moov, sound_moov = _child(video, b"moov"), _child(sound, b"moov")
+def combine_inits(video: Sequence[bytes], sound: Sequence[bytes]) -> bytes:
+    """ftyp and moov for both tracks: the video is track 1, the sound track 2. What each init segment
+    describes becomes a sample description of its track (section 8.5.2), counted from 1; the first one also
+    gives the track's size. ``video`` has at least one.
+    """
+    ftyp, moov = _child(video[0], b"ftyp"), _child(video[0], b"moov")
+    tracks, defaults = [_trak(video, 1)], [_trex(video[0], 1)]
     header = bytearray(_child(moov[8:], b"mvhd"))
-    struct.pack_into(">I", header, len(header) - 4, 3)  # next_track_ID
-    sound_trak = bytearray(_child(sound_moov[8:], b"trak"))
-    for kind, start, _ in boxes(bytes(sound_trak), 8):
-        if kind == b"tkhd":
-            struct.pack_into(">I", sound_trak, start + (28 if sound_trak[start + 8] else 20), 2)
-    trex = _child(_child(moov[8:], b"mvex")[8:], b"trex")
-    sound_trex = bytearray(_child(_child(sound_moov[8:], b"mvex")[8:], b"trex"))
-    struct.pack_into(">I", sound_trex, 12, 2)
-    mvex = _box(b"mvex", trex + bytes(sound_trex))
-    return ftyp + _box(b"moov", bytes(header) + _child(moov[8:], b"trak") + bytes(sound_trak) + mvex)
+    if sound:
+        tracks.append(_trak(sound, 2))
+        defaults.append(_trex(sound[0], 2))
+        struct.pack_into(">I", header, len(header) - 4, 3)  # next_track_ID
+    return ftyp + _box(b"moov", bytes(header) + b"".join(tracks) + _box(b"mvex", b"".join(defaults)))
 
 
 def timescale(init: bytes) -> int:
@@ -58,8 +58,11 @@ def decode_time(segment: bytes) -> int:
     return int.from_bytes(tfdt[12:20] if tfdt[8] else tfdt[12:16], "big")
 
 
-def patch_segment(segment: bytes, track_id: int, earlier: int) -> bytes:
-    """The segment as a piece of another file: another track id, ``earlier`` ticks earlier."""
+def patch_segment(segment: bytes, track_id: int, description: int, earlier: int) -> bytes:
+    """The segment as a piece of another file: another track id, ``description`` as its
+    sample_description_index (tfhd, section 8.8.7), ``earlier`` ticks earlier. Raises ValueError for a
+    fragment without that index.
+    """
     out = bytearray(segment)
     for kind, start, end in boxes(segment):
         if kind != b"moof":
@@ -69,12 +72,48 @@ def patch_segment(segment: bytes, track_id: int, earlier: int) -> bytes:
                 continue
             for box, at, _ in boxes(segment, inner_start + 8, inner_end):
                 if box == b"tfhd":
-                    struct.pack_into(">I", out, at + 12, track_id)
+                    if int.from_bytes(segment[at + 9 : at + 12], "big") & 0x3 != 0x2:
+                        raise ValueError("fragment without a sample_description_index of its own")
+                    struct.pack_into(">II", out, at + 12, track_id, description)
                 elif box == b"tfdt":
                     form = ">Q" if segment[at + 8] else ">I"
                     (time,) = struct.unpack_from(form, segment, at + 12)
                     struct.pack_into(form, out, at + 12, max(0, time - earlier))
     return bytes(out)
+
+
+def _trak(inits: Sequence[bytes], track_id: int) -> bytes:
+    trak = bytearray(_child(_child(inits[0], b"moov")[8:], b"trak"))
+    for kind, start, _ in boxes(bytes(trak), 8):
+        if kind == b"tkhd":
+            struct.pack_into(">I", trak, start + (28 if trak[start + 8] else 20), track_id)
+    entries = [entry for init in inits for entry in _sample_entries(init)]
+    stsd = _box(b"stsd", struct.pack(">II", 0, len(entries)) + b"".join(entries))
+    return _replaced(bytes(trak), _STSD, stsd)
+
+
+def _sample_entries(init: bytes) -> list[bytes]:
+    box = _child(_child(init, b"moov")[8:], b"trak")
+    for kind in _STSD:
+        box = _child(box[8:], kind)
+    return [box[start:end] for _, start, end in boxes(box, 16)]
+
+
+def _trex(init: bytes, track_id: int) -> bytes:
+    trex = bytearray(_child(_child(_child(init, b"moov")[8:], b"mvex")[8:], b"trex"))
+    struct.pack_into(">I", trex, 12, track_id)
+    return bytes(trex)
+
+
+def _replaced(box: bytes, path: tuple[bytes, ...], new: bytes) -> bytes:
+    """The box with its descendant at ``path`` replaced."""
+    parts = []
+    for kind, start, end in boxes(box, 8):
+        child = box[start:end]
+        if kind == path[0]:
+            child = _replaced(child, path[1:], new) if path[1:] else new
+        parts.append(child)
+    return _box(box[4:8], b"".join(parts))
 
 
 def _child(data: bytes, kind: bytes) -> bytes:

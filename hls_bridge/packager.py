@@ -19,8 +19,9 @@ PART_US = 333_334
 """Ten frames at 30 a second, rounded up."""
 AUDIO_PART_US = 341_334
 """Sixteen AAC frames at 48 kHz, rounded up."""
+# cmaf: each fragment names its sample description, which a recording's MP4 numbers anew.
 _PART = {
-    "movflags": "frag_custom+empty_moov+default_base_moof+frag_discont+skip_trailer",
+    "movflags": "cmaf+frag_custom+empty_moov+default_base_moof+frag_discont+skip_trailer",
     "use_editlist": "0",
     "avoid_negative_ts": "disabled",
 }

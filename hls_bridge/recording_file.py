@@ -19,6 +19,7 @@ class _Piece:
     size: int
     key: str
     track_id: int
+    description: int
     earlier: int
 
 
@@ -40,47 +41,48 @@ class RecordingFile:
             data = await read(piece.key)
             if data is None or len(data) != piece.size:
                 raise LookupError(f"segment {piece.key} is missing")
-            patched = patch_segment(data, piece.track_id, piece.earlier)
+            patched = patch_segment(data, piece.track_id, piece.description, piece.earlier)
             yield patched[max(0, first - piece.at) : last + 1 - piece.at]
 
 
 async def plan_file(recording: Recording, read: Read) -> RecordingFile:
-    """Best rung and sound. An MP4 track has one set of parameters: of epochs that differ in the best rung's
-    init segment, those that share the longest-lasting one are taken. Raises LookupError if nothing is there.
-    """
-    video = recording.segments("best")
-    inits: dict[str, bytes | None] = {}
-    for key in {s.init_key for s in [*video, *recording.segments("sound")]}:
-        inits[key] = await read(key)
-    lengths: dict[bytes, int] = {}
-    for segment in video:
-        if (init := inits[segment.init_key]) is not None:
-            lengths[init] = lengths.get(init, 0) + segment.duration_us
-    if not lengths:
+    """Best rung and sound, every epoch of both. Raises LookupError if there is no picture."""
+    inits: dict[str, bytes] = {}
+    for key in {s.init_key for role in ("best", "sound") for s in recording.segments(role)}:
+        if (init := await read(key)) is not None:
+            inits[key] = init
+    video = [s for s in recording.segments("best") if s.init_key in inits]
+    sound = [s for s in recording.segments("sound") if s.init_key in inits]
+    if not video:
         raise LookupError("the recording has no picture")
-    best = max(lengths, key=lambda init: lengths[init])
-    video = [s for s in video if inits[s.init_key] == best]
-    epochs = {s.epoch for s in video}
-    sound = [s for s in recording.segments("sound") if s.epoch in epochs and inits[s.init_key] is not None]
-    sound_init = inits[sound[0].init_key] if sound else None
-    sound = [s for s in sound if inits[s.init_key] == sound_init]
     start_us = min(s.start_us for s in [*video, *sound])
-    head = combine_inits(best, sound_init)
-    at, pieces = len(head), []
-    first_time = await _first_time(video, read)
-    video_scale = timescale(best)
-    offset_us = first_time * 1_000_000 // video_scale - video[0].start_us
-    scales = {1: video_scale, 2: timescale(sound_init) if sound_init else 0}
+    described = {1: _descriptions(video, inits), 2: _descriptions(sound, inits)}
+    head = combine_inits(described[1], described[2])
+    earlier: dict[str, int] = {}
+    pieces, at = [], len(head)
     tracks = [(1, s) for s in video] + [(2, s) for s in sound]
     for track_id, segment in sorted(tracks, key=lambda item: (item[1].start_us, item[0])):
-        earlier = (start_us + offset_us) * scales[track_id] // 1_000_000
-        pieces.append(_Piece(at, segment.bytes, segment.key, track_id, earlier))
+        key, init = segment.init_key, inits[segment.init_key]
+        if key not in earlier:
+            begins = (segment.start_us - start_us) * timescale(init) // 1_000_000
+            earlier[key] = await _decode_time(segment, read) - begins
+        description = described[track_id].index(init) + 1
+        pieces.append(_Piece(at, segment.bytes, segment.key, track_id, description, earlier[key]))
         at += segment.bytes
     return RecordingFile(head, tuple(pieces), at)
 
 
-async def _first_time(segments: list[SegmentRecord], read: Read) -> int:
-    data = await read(segments[0].key)
+def _descriptions(segments: list[SegmentRecord], inits: dict[str, bytes]) -> list[bytes]:
+    """The init segments that differ, the longest-lasting first."""
+    lengths: dict[bytes, int] = {}
+    for segment in segments:
+        init = inits[segment.init_key]
+        lengths[init] = lengths.get(init, 0) + segment.duration_us
+    return sorted(lengths, key=lambda init: -lengths[init])
+
+
+async def _decode_time(segment: SegmentRecord, read: Read) -> int:
+    data = await read(segment.key)
     if data is None:
-        raise LookupError(f"segment {segments[0].key} is missing")
+        raise LookupError(f"segment {segment.key} is missing")
     return decode_time(data)
