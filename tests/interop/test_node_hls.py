@@ -18,6 +18,7 @@ import pytest
 
 from tests.child import demo_publisher
 from tests.interop.playlist_history import entries
+from tests.interop.scripted_whip import scripted_publisher
 from tests.interop.serve_process import Process, spillway
 
 LIVE_S = 40.0
@@ -277,7 +278,8 @@ async def test_without_recording_nothing_is_kept(tmp_path: Path) -> None:
 async def test_a_killed_bridge_costs_one_discontinuity(tmp_path: Path) -> None:
     async with serving(tmp_path) as client:
         await client.make_stream()
-        async with publisher(client):
+        async with scripted_publisher(client.stream["whip_url"], client.stream["stream_key"]) as source:
+            await source.tell("gop 1.5")  # never passed through, which would be a discontinuity of its own
             sound, top = sound_and_top(await client.master())
             last = entries(await client.media(sound, lambda text: text.count("#EXTINF") >= 2))[-1].msn
             os.kill(worker_of(client.node), signal.SIGKILL)
