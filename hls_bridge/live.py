@@ -118,6 +118,7 @@ class Live:
         self._base_msn = 0
         self._next_msn = 0
         self._ending = False
+        self._held: list[tuple[Event, int, int]] = []
         self._offsets: dict[int, int] = {}
         self._walls: dict[tuple[str, int], int] = {}
         self._parts: dict[tuple[str, int, int], bytes] = {}
@@ -127,30 +128,19 @@ class Live:
     # Events -----------------------------------------------------------------------------------------
 
     def handle_event(self, event: Event, now_us: int, wall_us: int) -> set[str]:
-        """Take an event of the worker; returns the tracks whose playlists changed."""
-        changed: set[str] = set()
-        match event:
-            case EpochStart():
-                changed |= self._start_epoch(event)
-            case EpochEnd():
-                self._ending = True
-                changed |= self._running()
-            case TrackStart(track):
-                self._add_track(track)
-            case TrackStop(name):
-                if (track_of := self.tracks.get(name)) is not None:
-                    track_of.stopped = True
-                    track_of.listed = False
-            case PartGroup(parts):
-                for part in parts:
-                    changed |= self._add_part(part, now_us, wall_us)
-            case _:
-                pass
+        """Take an event of the worker; returns the tracks whose playlists changed. What ends an epoch is held
+        until the next one begins: only then is it known which part follows, and a playlist always hints at
+        one (RFC 8216bis, appendix B.1)."""
+        if self._ending and not isinstance(event, EpochStart):
+            self._held.append((event, now_us, wall_us))
+            return set()
+        changed = self._take_held() | self._take(event, now_us, wall_us)
         self._render(changed)
         return changed
 
     def end(self) -> set[str]:
         """The broadcast is over: close what is open, ENDLIST everywhere."""
+        self._take_held()
         self._close_all()
         self.ended = True
         self._render(set(self.tracks))
@@ -203,6 +193,33 @@ class Live:
         return render_master(video, sound)
 
     # Inside -----------------------------------------------------------------------------------------
+
+    def _take_held(self) -> set[str]:
+        held, self._held = self._held, []
+        changed: set[str] = set()
+        for event, now_us, wall_us in held:
+            changed |= self._take(event, now_us, wall_us)
+        return changed
+
+    def _take(self, event: Event, now_us: int, wall_us: int) -> set[str]:
+        changed: set[str] = set()
+        match event:
+            case EpochStart():
+                changed |= self._start_epoch(event)
+            case EpochEnd():
+                self._ending = True
+            case TrackStart(track):
+                self._add_track(track)
+            case TrackStop(name):
+                if (track_of := self.tracks.get(name)) is not None:
+                    track_of.stopped = True
+                    track_of.listed = False
+            case PartGroup(parts):
+                for part in parts:
+                    changed |= self._add_part(part, now_us, wall_us)
+            case _:
+                pass
+        return changed
 
     def _start_epoch(self, event: EpochStart) -> set[str]:
         changed = self._close_all() | self._running()
@@ -348,8 +365,7 @@ class Live:
             msn, part = track.last
             newest = shown[-1]
             following = f"{msn + 1}.0" if newest.closed else f"{msn}.{part + 1}"
-            # A hint that comes to nothing is an error to Shaka Player, which then leaves the rung.
-            hint = None if self._ending else f"{track.source}/{following}.m4s"
+            hint = f"{track.source}/{following}.m4s"
             delta = render_delta(header, shown, hint_uri=hint, reports=reports, ended=self.ended)
             full = render_full(header, shown, hint_uri=hint, reports=reports, ended=self.ended)
             track.full = Rendered.of(full)

@@ -232,10 +232,26 @@ def test_a_hint_names_what_comes() -> None:
     d.live.handle_event(EpochEnd(), d.start_us, WALL)
     for track in (V, L):
         d.parts(track, 1, range(2), last=1)
-    assert hints(d) == []
+    assert hints(d) == ["720p30/1.0.m4s", "360p30/1.0.m4s"]
+    assert not d.live.tracks["720p30"].has(1, 0)
+    assert d.live.part_may_come("720p30", 1, 0)
     source = dataclasses.replace(V, name="source")
     d.epoch(source, L)
     assert hints(d) == ["source/2.0.m4s", "360p30/2.0.m4s"]
+    assert d.live.tracks["720p30"].last == (1, 1)
+
+
+def test_what_ends_an_epoch_is_in_the_last_playlist() -> None:
+    d = Driver()
+    d.epoch(V)
+    d.parts(V, 0, range(6))
+    d.live.handle_event(EpochEnd(), d.start_us, WALL)
+    d.parts(V, 1, range(2), last=1)
+    assert d.live.end() == {"720p30"}
+    track = d.live.tracks["720p30"]
+    assert track.full is not None
+    assert track.full.plain.decode().endswith("720p30/1.m4s\n#EXT-X-ENDLIST\n")
+    assert d.closed[1].data == b"01"
 
 
 def test_the_end() -> None:
