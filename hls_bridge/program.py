@@ -32,6 +32,9 @@ log = logging.getLogger(__name__)
 
 START_PATIENCE_US = 1_000_000
 """How long the first epoch waits for the second track: a WebRTC publisher's tracks start within 0.3 s."""
+PICTURE_PATIENCE_US = 5_000_000
+"""How long it waits for the first picture of a track whose packets come: two GOPs of 2 s, and a decoder that
+starts while the machine is busy. A black one would cost a discontinuity."""
 RATE_UNITS = 8
 """Frames from which the frame rate is taken."""
 DECODERS = {"h264": "h264", "vp8": "vp8", "vp9": "vp9", "av1": "libdav1d"}
@@ -108,7 +111,8 @@ class Program:
             if machine is not None and (deadline := machine.next_deadline_us) and deadline <= now_us:
                 self._units(kind, machine.push((), now_us), now_us)
         if self._epoch is None:
-            if self._first_us is not None and now_us - self._first_us > START_PATIENCE_US:
+            patience_us = PICTURE_PATIENCE_US if self._machines.get("video") else START_PATIENCE_US
+            if self._first_us is not None and now_us - self._first_us > patience_us:
                 self._start_without_picture(now_us)
             return
         if self._epoch.passthrough is not None and self._gop.overdue(now_us - 500_000):
