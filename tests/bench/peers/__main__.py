@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.bench.peers import servers
+from tests.bench.peers.cpu import ReceivingShare, process_s, threads_ns
 from tests.bench.peers.swarm import Source, Swarm
 from tests.conformance import sdp
 from tests.conformance.peer import Peer, identity
@@ -31,18 +32,14 @@ class Measured:
     """Of the stream, to all viewers together."""
     cpu_us_per_packet: float
     """User and system time of the server's process and its children over these packets."""
+    threads_us_per_packet: dict[str, float]
+    """The same by thread name, where it is 0.01 or more."""
+    receiving_share: float | None
+    """Of this time, what the kernel spent taking the packets in for the receivers; None if not asked for."""
     cores: float
     arrived_ratio: float
     """Frames whose last packet arrived over frames published times viewers. Not packets: a server may add its
     own (padding, replayed ones), which are not counted as forwarded, or pack frames anew."""
-
-
-def cpu_s(pid: int) -> float:
-    """proc_pid_stat(5), fields 14 to 17; children only once they have ended, so none may run."""
-    after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    own = sum(map(int, after_name[11:13])) / os.sysconf("SC_CLK_TCK")
-    return own + sum(cpu_s(int(child)) for child in children)
 
 
 def join(swarm: Swarm, peer: Peer, answer: str) -> None:
@@ -66,8 +63,10 @@ def connect(swarm: Swarm, server: servers.Server) -> Peer:
     raise RuntimeError(f"{server.name}: the publisher did not connect")
 
 
-def measure(server: servers.Server, source: Source, viewers: int, seconds: float) -> Measured:
-    swarm = Swarm()
+def measure(
+    server: servers.Server, source: Source, viewers: int, seconds: float, gro: bool, perf: bool
+) -> Measured:
+    swarm = Swarm(gro)
     try:
         swarm.publish(connect(swarm, server), source)
         swarm.run(2)
@@ -80,23 +79,34 @@ def measure(server: servers.Server, source: Source, viewers: int, seconds: float
             missing = sum(not viewer.rtp for viewer in swarm.viewers)
             raise RuntimeError(f"{server.name}: {missing} of {viewers} viewers get no media")
         swarm.run(WARM_UP_S)
-        cpu, packets, published = cpu_s(server.pid), swarm.received, swarm.published
+        cpu, threads = process_s(server.pid), threads_ns(server.pid)
+        packets, published = swarm.received, swarm.published
         arrived, frames = swarm.received_frames, swarm.frames
         begin = time.monotonic()
         swarm.run(seconds)
         took = time.monotonic() - begin
-        cpu, packets = cpu_s(server.pid) - cpu, swarm.received - packets
+        cpu, threads = process_s(server.pid) - cpu, threads_ns(server.pid) - threads
+        packets = swarm.received - packets
         sent = (swarm.published - published) * viewers
         forwarded = min(packets, sent)
         arrived, frames = swarm.received_frames - arrived, (swarm.frames - frames) * viewers
+        share = None
+        if perf:
+            sampling = ReceivingShare(server.pid)
+            swarm.run(seconds)
+            share = sampling.stop()
     finally:
         swarm.close()
+    us = 1e6 / max(forwarded, 1)
+    by_thread = {name: round(spent / 1e9 * us, 2) for name, spent in threads.most_common()}
     return Measured(
         server.name,
         server.version,
         viewers,
         round(forwarded / took, 1),
-        round(cpu * 1e6 / max(forwarded, 1), 2),
+        round(cpu * us, 2),
+        {name: spent for name, spent in by_thread.items() if spent >= 0.01},
+        share,
         round(cpu / took, 3),
         round(arrived / max(frames, 1), 4),
     )
@@ -109,6 +119,8 @@ def main() -> int:
     parser.add_argument("--viewers", type=int, default=50)
     parser.add_argument("--mbps", type=float, default=1.0)
     parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--gro", action="store_true", help="receivers take what the kernel joins (UDP_GRO)")
+    parser.add_argument("--perf", action="store_true", help="sample the kernel's receiving half with perf(1)")
     arguments = parser.parse_args()
     chosen: list[AbstractContextManager[servers.Server]] = [servers.spillway()]
     if arguments.livekit:
@@ -119,11 +131,14 @@ def main() -> int:
     results = []
     for each in chosen:
         with each as server:
-            result = measure(server, source, arguments.viewers, arguments.seconds)
+            result = measure(
+                server, source, arguments.viewers, arguments.seconds, arguments.gro, arguments.perf
+            )
         print(result, file=sys.stderr)
         results.append(asdict(result))
     load = [round(each, 2) for each in os.getloadavg()]
-    print(json.dumps({"cores": os.cpu_count(), "load_average": load, "servers": results}))
+    machine = {"cores": os.cpu_count(), "load_average": load}
+    print(json.dumps(machine | {"gro": arguments.gro, "servers": results}))
     return 0
 
 

@@ -6,6 +6,7 @@ import contextlib
 import selectors
 import socket
 import struct
+import sys
 import time
 from collections.abc import Callable
 from fractions import Fraction
@@ -26,6 +27,19 @@ MTU = 1184
 anew, as MediaMTX does, then makes as many packets of one as came."""
 TICK_S = 0.02
 RECEIVE_BUFFER = 1 << 20
+MOST_AT_ONCE = 65_536
+"""Bytes that UDP_GRO joins at most (udp(7))."""
+UDP_GRO = 104
+"""In linux/udp.h; ``socket`` has no name for it."""
+CONTROL_BYTES = socket.CMSG_SPACE(4)
+
+
+def segment(control: list[tuple[int, int, bytes]]) -> int:
+    """Bytes of each datagram but the last of those that were joined; 0 if none were."""
+    for level, kind, value in control:
+        if (level, kind) == (socket.SOL_UDP, UDP_GRO):
+            return int.from_bytes(value[:4], sys.byteorder)
+    return 0
 
 
 class Source:
@@ -73,8 +87,10 @@ class Source:
 class Swarm:
     """Peers, each with a socket. ``publish()`` makes one of them the source of the stream."""
 
-    def __init__(self) -> None:
+    def __init__(self, gro: bool = False) -> None:
+        """With ``gro`` the kernel may hand over several datagrams of one sender together."""
         self.viewers: list[Peer] = []
+        self._gro = gro
         self.published = 0
         """Packets sent to the server."""
         self.frames = 0
@@ -97,6 +113,8 @@ class Swarm:
     def add(self, peer: Peer) -> None:
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        if self._gro:
+            sock.setsockopt(socket.SOL_UDP, UDP_GRO, 1)
         sock.setblocking(False)
         sock.bind(("127.0.0.1", 0))
         self._sockets[peer] = sock
@@ -143,8 +161,10 @@ class Swarm:
     def _receive(self, peer: Peer, sock: socket.socket) -> None:
         try:
             while True:
-                data, source = sock.recvfrom(2048)
-                peer.handle_datagram(data, source)
+                data, control, _, source = sock.recvmsg(MOST_AT_ONCE, CONTROL_BYTES)
+                size = segment(control) or max(len(data), 1)
+                for start in range(0, len(data), size):
+                    peer.handle_datagram(data[start : start + size], source)
         except (BlockingIOError, ConnectionRefusedError):
             pass
         self._flush(peer)

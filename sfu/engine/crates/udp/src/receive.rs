@@ -34,11 +34,12 @@ pub struct Receiver {
     controls: Vec<Control>,
     vectors: Vec<libc::iovec>,
     headers: Vec<libc::mmsghdr>,
+    /// How many of the headers the last call filled: only these are written anew for the next.
+    filled: usize,
     oldest: Option<Duration>,
 }
 
-// SAFETY: the headers point into this receiver's own arrays, which move with it and never grow; they
-// are written anew by each call.
+// SAFETY: the headers point into this receiver's own arrays, which move with it and never grow.
 unsafe impl Send for Receiver {}
 
 impl Default for Receiver {
@@ -56,6 +57,7 @@ impl Receiver {
             vectors: vec![libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 }; BATCH],
             // SAFETY: all zeroes is a valid mmsghdr: null pointers with zero lengths.
             headers: vec![unsafe { zeroed() }; BATCH],
+            filled: BATCH,
             oldest: None,
         }
     }
@@ -67,7 +69,7 @@ impl Receiver {
 
     /// Receive one batch and give each datagram to `handle`; false if nothing waited.
     pub fn receive(&mut self, socket: &Socket, mut handle: impl FnMut(Datagram<'_>)) -> io::Result<bool> {
-        for (i, buffer) in self.buffers.chunks_exact_mut(BUFFER).enumerate() {
+        for (i, buffer) in self.buffers.chunks_exact_mut(BUFFER).take(self.filled).enumerate() {
             self.vectors[i] = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: BUFFER };
             let header = &mut self.headers[i].msg_hdr;
             header.msg_name = (&raw mut self.addresses[i]).cast();
@@ -90,6 +92,8 @@ impl Receiver {
             )
         };
         self.oldest = None;
+        // A call that failed wrote to the first at most.
+        self.filled = usize::try_from(count).unwrap_or(1);
         let Ok(count) = usize::try_from(count) else {
             let error = io::Error::last_os_error();
             return match error.kind() {

@@ -122,21 +122,10 @@ impl Ice {
             return Handled::Refused;
         }
         match message.class() {
-            Class::Request => self.handle_request(now, pair, message, size, rng, out),
-            Class::Success => self.handle_success(now, pair, message),
-            Class::Error | Class::Indication => Handled::Refused,
+            Class::Request => {}
+            Class::Success => return self.handle_success(now, pair, message),
+            Class::Error | Class::Indication => return Handled::Refused,
         }
-    }
-
-    fn handle_request(
-        &mut self,
-        now: Time,
-        pair: Pair,
-        message: &stun::Message<'_>,
-        size: usize,
-        rng: &mut impl Rng,
-        out: &mut Vec<u8>,
-    ) -> Handled {
         let pwd = if Self::authentic(&self.local, message) {
             self.previous = None; // the new credentials are in use (RFC 8445 section 9)
             self.local.pwd.clone()

@@ -20,7 +20,8 @@ pub(super) enum Session {
     Cm(Box<CounterMode>),
     Gcm {
         cipher: LessSafeKey,
-        salt: [u8; 12],
+        /// 96 bits.
+        salt: u128,
     },
 }
 
@@ -69,7 +70,8 @@ impl Session {
             Profile::AeadAes256Gcm => &AES_256_GCM,
         };
         let key = UnboundKey::new(gcm, key).map_err(|_| SrtpError::BadKey)?;
-        let salt = salt.try_into().map_err(|_| SrtpError::BadKey)?;
+        let salt: [u8; 12] = salt.try_into().map_err(|_| SrtpError::BadKey)?;
+        let salt = salt.iter().fold(0, |number, &byte| number << 8 | u128::from(byte));
         Ok(Session::Gcm { cipher: LessSafeKey::new(key), salt })
     }
 
@@ -119,13 +121,11 @@ pub(super) fn counter_block(salt: &[u8; 14], ssrc: u32, index: u64) -> [u8; 16] 
     mixed.to_be_bytes()
 }
 
-/// RFC 7714 section 8.1: SSRC and the 48-bit index, XOR salt. For RTCP (section 9.1) the index has
+/// RFC 7714 section 8.1: SSRC * 2^48 ^ the 48-bit index ^ salt. For RTCP (section 9.1) the index has
 /// only 31 bits, and so the same form.
-fn nonce(salt: &[u8; 12], ssrc: u32, index: u64) -> Nonce {
-    let mut bytes = [0; 12];
-    bytes[2..6].copy_from_slice(&ssrc.to_be_bytes());
-    bytes[6..].copy_from_slice(&index.to_be_bytes()[2..]);
-    bytes.iter_mut().zip(salt).for_each(|(byte, salt)| *byte ^= salt);
+fn nonce(salt: u128, ssrc: u32, index: u64) -> Nonce {
+    let mixed = salt ^ u128::from(ssrc) << 48 ^ u128::from(index & 0xFFFF_FFFF_FFFF);
+    let [_, _, _, _, bytes @ ..] = mixed.to_be_bytes();
     Nonce::assume_unique_for_key(bytes)
 }
 
@@ -177,7 +177,7 @@ impl Session {
                 tag[..CM_TAG_LEN].copy_from_slice(&digest.as_ref()[..CM_TAG_LEN]);
             }
             Session::Gcm { cipher, salt } => {
-                let nonce = nonce(salt, place.ssrc, place.index);
+                let nonce = nonce(*salt, place.ssrc, place.index);
                 let (header, body) = packet.split_at_mut(header_len);
                 let sealed = place
                     .with_aad(header, |aad| cipher.seal_in_place_separate_tag(nonce, Aad::from(aad), body))
@@ -205,7 +205,7 @@ impl Session {
                 apply_key_stream(&cm.cipher, iv, &mut packet[header_len..]);
             }
             Session::Gcm { cipher, salt } => {
-                let nonce = nonce(salt, place.ssrc, place.index);
+                let nonce = nonce(*salt, place.ssrc, place.index);
                 let (header, body) = packet.split_at_mut(header_len);
                 place
                     .with_aad(header, |aad| {

@@ -344,7 +344,7 @@ impl Transport {
             if self.receiver.poll_rtcp(cx.now, rtt, &cx.config.limits, &mut packet, cx.events) {
                 self.rtcp.push_back(packet);
             }
-            self.write_reports(cx.now, reports);
+            self.write_reports(cx.now, cx.now, reports);
         }
         self.queues.shrink();
         self.stats.queue_packets.set(self.queues.len() as u64);
@@ -355,9 +355,7 @@ impl Transport {
         if self.keys.is_some() {
             next = next.min(self.receiver.next_deadline());
             if self.ice.media_pair().is_some() {
-                next = next.min(self.next_send());
-                let reports = self.subscriptions.iter().flatten().map(|s| s.next_report);
-                next = next.min(reports.min().unwrap_or(Time::FAR));
+                next = next.min(self.next_send()).min(self.next_report());
             }
         } else {
             next = next.min(self.since + config.limits.connect);

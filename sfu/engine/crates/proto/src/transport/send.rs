@@ -244,10 +244,17 @@ impl Transport {
         }
     }
 
-    /// Sender reports of the subscriptions whose turn it is, with the CNAME that ties sound to picture.
-    pub(super) fn write_reports(
+    /// When the next sender report is due.
+    pub fn next_report(&self) -> Time {
+        self.subscriptions.iter().flatten().map(|s| s.next_report).min().unwrap_or(Time::FAR)
+    }
+
+    /// Sender reports of the subscriptions for which one is due until then, with the CNAME that ties sound to
+    /// picture.
+    pub fn write_reports(
         &mut self,
         now: Time,
+        until: Time,
         mut info: impl FnMut(&mut Subscription) -> Option<rtcp::SenderInfo>,
     ) {
         if self.ice.media_pair().is_none() {
@@ -256,7 +263,7 @@ impl Transport {
         let mut packet = Vec::new();
         let mut first = None;
         for subscription in self.subscriptions.iter_mut().flatten() {
-            if subscription.next_report > now {
+            if subscription.next_report > until {
                 continue;
             }
             subscription.next_report = now + REPORT;

@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::timers::report_of;
 use super::{Worker, ARENA};
 use crate::message::{Kind, Message, TrackId};
 use crate::outbound::Outbound;
@@ -15,8 +17,12 @@ use crate::transport::Context;
 /// A frame of more packets begins to leave before it is whole: 40 of 1,200 bytes are nearly one GSO message.
 const MOST_HELD: usize = 40;
 
+/// A sender report that is due within this leaves with a frame, and needs no wake-up of its own: until the next
+/// frame at 25 a second.
+const REPORT_EARLY: Duration = Duration::from_millis(40);
+
 /// Deadlines of frames that are not whole, in order: all wait equally long. Frames that became whole leave
-/// theirs behind.
+/// theirs behind until `release_due`.
 #[derive(Debug, Default)]
 pub struct Holds(VecDeque<(Time, TrackId, u8)>);
 
@@ -60,6 +66,7 @@ impl Worker {
         encoding.held.push(packet);
         if whole || encoding.held.len() >= MOST_HELD {
             self.release(id, number);
+            self.release_due(now);
         } else if encoding.held.len() == 1 {
             self.holds.0.push_back((now + self.config.hold, id, number));
         }
@@ -67,14 +74,22 @@ impl Worker {
 
     /// What has waited for the rest of its frame long enough leaves without it.
     pub(super) fn release_due(&mut self, now: Time) {
-        while let Some(&(at, id, encoding)) = self.holds.0.front().filter(|(at, ..)| *at <= now) {
-            self.holds.0.pop_front();
-            let held = self.tracks.get(&id).and_then(|t| t.encodings.get(usize::from(encoding)));
-            let since = held.and_then(|e| e.held.first()).map(|packet| packet.arrival);
-            if since.is_some_and(|since| since + self.config.hold <= at) {
+        while let Some(&(at, id, encoding)) = self.holds.0.front() {
+            if self.is_waiting(at, id, encoding) {
+                if at > now {
+                    return;
+                }
                 self.release(id, encoding);
             }
+            self.holds.0.pop_front();
         }
+    }
+
+    /// Whether the frame that this deadline was set for still waits for its rest.
+    fn is_waiting(&self, at: Time, id: TrackId, encoding: u8) -> bool {
+        let encoding = self.tracks.get(&id).and_then(|t| t.encodings.get(usize::from(encoding)));
+        let first = encoding.and_then(|e| e.held.first());
+        first.is_some_and(|packet| packet.arrival + self.config.hold <= at)
     }
 
     /// To other workers and to all who are here.
@@ -170,6 +185,10 @@ impl Worker {
                 self.dirty.push_back(place.transport);
                 continue;
             };
+            if transport.next_report() <= now + REPORT_EARLY {
+                let info = report_of(now, &self.tracks, &self.config);
+                transport.write_reports(now, now + REPORT_EARLY, info);
+            }
             let mut cx = Context { now, config: &self.config, rng: &mut self.rng, events: &mut self.events };
             // Whole, since a frame cut in two would be two messages: its pacer bounds what leaves.
             transport.transmit(&mut cx, &self.tracks, &self.stats, out, usize::MAX);
@@ -263,6 +282,7 @@ mod tests {
         assert_eq!(sent(&mut worker), (1, 0));
         inject(&mut worker, now, 3, true);
         assert_eq!(sent(&mut worker), (0, 2));
+        assert_eq!(worker.holds.next(), None); // nobody is to be woken for a frame that has left
         worker.handle_message(now, Message::Interest { track: TRACK, from: 1 });
         assert_eq!(sent(&mut worker), (3, 0));
     }

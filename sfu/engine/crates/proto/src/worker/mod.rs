@@ -230,6 +230,7 @@ impl Worker {
             self.reschedule(slot);
         }
         self.publish_events();
+        self.settle_timers();
         false
     }
 

@@ -1,12 +1,14 @@
 //! Deadlines of the worker's transports. A deadline that moved later is found out when it comes.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
 
 use super::Worker;
 use crate::config::Config;
 use crate::directory::Claim;
 use crate::message::{CloseReason, Event, Message, TrackId, TransportId};
+use crate::rtcp::SenderInfo;
+use crate::subscription::Subscription;
 use crate::time::Time;
 use crate::track::Track;
 use crate::transport::{Context, Transport};
@@ -47,7 +49,38 @@ impl Timers {
     }
 }
 
+/// What a subscription's sender report at `now` says. It forgets at the same time what nobody asks for any
+/// more.
+pub(super) fn report_of<'a>(
+    now: Time,
+    tracks: &'a HashMap<TrackId, Track>,
+    config: &'a Config,
+) -> impl FnMut(&mut Subscription) -> Option<SenderInfo> + 'a {
+    move |subscription| {
+        let track = tracks.get(&subscription.feed()?.track)?;
+        subscription.forget(now, track, &config.limits);
+        subscription.sender_info(now, track, config.wall_offset_us)
+    }
+}
+
 impl Worker {
+    /// See to it that nobody is woken for a deadline that has moved.
+    pub(super) fn settle_timers(&mut self) {
+        while let Some(&Reverse((at, slot))) = self.timers.0.peek() {
+            let transport = self.transports.get_mut(slot as usize).and_then(Option::as_mut);
+            let Some(transport) = transport.filter(|t| t.scheduled == at) else {
+                self.timers.0.pop(); // gone, or set for earlier besides
+                continue;
+            };
+            if transport.next_deadline(&self.config) <= at {
+                return;
+            }
+            self.timers.0.pop();
+            transport.scheduled = Time::FAR;
+            self.timers.reschedule(transport, slot, &self.config);
+        }
+    }
+
     /// A transport's deadline has come.
     pub(super) fn service(&mut self, now: Time, slot: u32) {
         let Some(transport) = self.transports.get_mut(slot as usize).and_then(Option::as_mut) else { return };
@@ -56,14 +89,9 @@ impl Worker {
             self.close_slot(now, slot, Some(reason));
             return;
         }
-        let tracks = &self.tracks;
-        let (wall_offset_us, limits) = (self.config.wall_offset_us, &self.config.limits);
+        let info = report_of(now, &self.tracks, &self.config);
         let mut cx = Context { now, config: &self.config, rng: &mut self.rng, events: &mut self.events };
-        transport.handle_timeout(&mut cx, |subscription| {
-            let track: &Track = tracks.get(&subscription.feed()?.track)?;
-            subscription.forget(now, track, limits);
-            subscription.sender_info(now, track, wall_offset_us)
-        });
+        transport.handle_timeout(&mut cx, info);
         self.mark_dirty(slot);
         self.reschedule(slot);
     }
