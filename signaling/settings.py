@@ -129,8 +129,8 @@ class Settings(BaseSettings):
     )
     database_url: SecretStr | None = Field(
         None,
-        description="`postgresql://user:password@host/name`, with the extra `spillway[cluster]`; default: a SQLite "
-        "file in `data_dir`",
+        description="`postgresql://user:password@host/name`, with the extra `spillway[cluster]`; default: "
+        "a SQLite file in `data_dir`",
     )
     redis_url: SecretStr | None = Field(
         None,

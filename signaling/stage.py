@@ -32,6 +32,7 @@ from signaling.models import (
     StageView,
 )
 from signaling.problems import problem
+from signaling.stage_tiles import stage_tiles
 from signaling.store.interfaces import Assets, InviteExpired, Invites, InviteUsed
 from signaling.store.records import Door, Invite, StreamRecord
 
@@ -96,10 +97,12 @@ class Stages:
         ]
 
     def view(self, stream_id: str) -> StageView:
-        layout = Layout.model_validate(self._layouts.get(stream_id, {"layout": "grid"}))
-        stage = self._stage(stream_id)
-        hosts = [] if stage is None else [_participant(stage, each) for each in stage.hosts]
-        return StageView(participants=hosts, layout=layout)
+        wanted = self._layouts.get(stream_id, {"layout": "grid"})
+        layout, stage = Layout.model_validate(wanted), self._stage(stream_id)
+        if stage is None:
+            return StageView(participants=[], layout=layout, tiles=[])
+        hosts = [_participant(stage, each) for each in stage.hosts]
+        return StageView(participants=hosts, layout=layout, tiles=stage_tiles(stage, parse_layout(wanted)))
 
     async def use_invite(self, invite: str, door: Door) -> Invite:
         """Raises Problem: wrong, expired or used, or no room; an invite that finds no room stays unused."""
