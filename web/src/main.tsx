@@ -16,6 +16,7 @@ import "./styles/forms.css";
 import "./styles/studio.css";
 import "./styles/stage.css";
 import "./styles/program.css";
+import "./styles/editor.css";
 
 applyTheme();
 const root = document.getElementById("root");

@@ -15,6 +15,9 @@ export function clock(seconds: number): string {
   return `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}:${s}`;
 }
 
+/** 0.25 -> "25 %". */
+export const percent = (fraction: number): string => `${Math.round(100 * fraction)} %`;
+
 export function bitrate(bps: number): string {
   return bps >= 1_000_000 ? `${(bps / 1_000_000).toFixed(1)} Mb/s` : `${Math.round(bps / 1000)} kb/s`;
 }
