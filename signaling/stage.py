@@ -31,7 +31,7 @@ from signaling.models import (
     StageParticipant,
     StageView,
 )
-from signaling.problems import problem
+from signaling.problems import problem, sentence
 from signaling.stage_tiles import stage_tiles
 from signaling.store.interfaces import Assets, InviteExpired, Invites, InviteUsed
 from signaling.store.records import Door, Invite, StreamRecord
@@ -215,7 +215,7 @@ class Stages:
             spec = parse_layout(wanted)
             check_layout(spec, hosts)
         except LayoutError as error:
-            raise problem("bad-layout", str(error), code=error.code) from None
+            raise problem("bad-layout", sentence(error), code=error.code) from None
         if spec.assets and not spec.assets <= {each.asset_id for each in await self._assets.of(stream_id)}:
             raise problem("bad-layout", "The stream has no image of this id.", code="layout-asset")
         self._layouts[stream_id] = wanted
