@@ -13,6 +13,7 @@ import "./styles/stats.css";
 import "./styles/recordings.css";
 import "./styles/watch.css";
 import "./styles/forms.css";
+import "./styles/dashboard.css";
 import "./styles/studio.css";
 import "./styles/stage.css";
 import "./styles/program.css";
