@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from mixer.assets import FORMATS, MAX_BYTES, MAX_PIXELS, AssetError, read_image
-from signaling.problems import problem
+from signaling.problems import problem, sentence
 
 __all__ = ["KEPT_TYPE", "MAX_BYTES", "TYPES", "Images", "Kept"]
 
@@ -44,8 +44,8 @@ class Images:
                 return await asyncio.to_thread(_kept, data)
             except AssetError as error:
                 if error.code == "pixels":
-                    raise problem("image-too-large", f"{error}.", limit=MAX_PIXELS) from None
-                raise problem("not-an-image", f"{error}.") from None
+                    raise problem("image-too-large", sentence(error), limit=MAX_PIXELS) from None
+                raise problem("not-an-image", sentence(error)) from None
 
 
 def _kept(data: bytes) -> Kept:

@@ -330,6 +330,8 @@ class StageParticipant(Answer):
 class StageView(Answer):
     participants: list[StageParticipant]
     layout: Layout
+    tiles: list[Tile]
+    """Where the program has the hosts who send, whatever the layout is called; back to front."""
 
 
 class HostAudioChange(Request):

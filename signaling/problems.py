@@ -11,7 +11,15 @@ from dataclasses import dataclass
 
 from sfu.problem import Problem
 
-__all__ = ["CATALOGUE", "ProblemKind", "problem", "rate_limited", "too_many_connections", "unauthorized"]
+__all__ = [
+    "CATALOGUE",
+    "ProblemKind",
+    "problem",
+    "rate_limited",
+    "sentence",
+    "too_many_connections",
+    "unauthorized",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +189,12 @@ def problem(name: str, detail: str, headers: Mapping[str, str] | None = None, **
     """The refusal ``name`` with what is particular about this occurrence."""
     kind = CATALOGUE[name]
     return Problem(kind.name, kind.status, kind.title, detail, headers=headers, **members)
+
+
+def sentence(error: Exception) -> str:
+    """An exception's message as a detail: pages show details as they are."""
+    text = str(error)
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def rate_limited(wait_s: float) -> Problem:

@@ -49,8 +49,8 @@ class Settings(BaseSettings):
         8080, description="TCP port of pages, API, WHIP, WHEP, HLS and Socket.IO; 0 picks a free one"
     )
     rtc_port: Port = Field(7882, description="UDP port of all WebRTC traffic; 0 picks a free one")
-    rtmp_port: Port = Field(1935, description="TCP port of RTMP ingest; 0 picks a free one")
-    srt_port: Port = Field(8890, description="UDP port of SRT ingest; 0 picks a free one")
+    rtmp_port: Port = Field(1935, description="TCP port of RTMP ingest, which is yet to come")
+    srt_port: Port = Field(8890, description="UDP port of SRT ingest, which is yet to come")
     advertise_ip: Annotated[list[str], NoDecode] = Field(
         [],
         description="addresses told to WebRTC peers; behind NAT or in a container, the public one. "
@@ -128,15 +128,21 @@ class Settings(BaseSettings):
         [], description="addresses or networks of reverse proxies whose `X-Forwarded-*` headers are believed"
     )
     database_url: SecretStr | None = Field(
-        None, description="`postgresql://user:password@host/name`; default: a SQLite file in `data_dir`"
+        None,
+        description="`postgresql://user:password@host/name`, with the extra `spillway[cluster]`; default: "
+        "a SQLite file in `data_dir`",
     )
     redis_url: SecretStr | None = Field(
-        None, description="`redis://host:6379`, for the index of recordings; default: files in `data_dir`"
+        None,
+        description="`redis://host:6379`, for the index of recordings, with the extra `spillway[cluster]`; "
+        "default: files in `data_dir`",
     )
     cassandra_hosts: Annotated[list[str], NoDecode] = Field(
-        [], description="Cassandra nodes; default: a SQLite file"
+        [], description="Cassandra nodes; yet to come, refused till then"
     )
-    dynamodb_url: SecretStr | None = Field(None, description="DynamoDB endpoint; default: a SQLite file")
+    dynamodb_url: SecretStr | None = Field(
+        None, description="DynamoDB endpoint; yet to come, refused till then"
+    )
     edge_key: SecretStr | None = Field(
         None,
         description="secret with which the HLS edge asks for private streams whose viewers it has checked; "

@@ -31,7 +31,8 @@ from signaling.models import (
     StageParticipant,
     StageView,
 )
-from signaling.problems import problem
+from signaling.problems import problem, sentence
+from signaling.stage_tiles import stage_tiles
 from signaling.store.interfaces import Assets, InviteExpired, Invites, InviteUsed
 from signaling.store.records import Door, Invite, StreamRecord
 
@@ -96,10 +97,12 @@ class Stages:
         ]
 
     def view(self, stream_id: str) -> StageView:
-        layout = Layout.model_validate(self._layouts.get(stream_id, {"layout": "grid"}))
-        stage = self._stage(stream_id)
-        hosts = [] if stage is None else [_participant(stage, each) for each in stage.hosts]
-        return StageView(participants=hosts, layout=layout)
+        wanted = self._layouts.get(stream_id, {"layout": "grid"})
+        layout, stage = Layout.model_validate(wanted), self._stage(stream_id)
+        if stage is None:
+            return StageView(participants=[], layout=layout, tiles=[])
+        hosts = [_participant(stage, each) for each in stage.hosts]
+        return StageView(participants=hosts, layout=layout, tiles=stage_tiles(stage, parse_layout(wanted)))
 
     async def use_invite(self, invite: str, door: Door) -> Invite:
         """Raises Problem: wrong, expired or used, or no room; an invite that finds no room stays unused."""
@@ -212,7 +215,7 @@ class Stages:
             spec = parse_layout(wanted)
             check_layout(spec, hosts)
         except LayoutError as error:
-            raise problem("bad-layout", str(error), code=error.code) from None
+            raise problem("bad-layout", sentence(error), code=error.code) from None
         if spec.assets and not spec.assets <= {each.asset_id for each in await self._assets.of(stream_id)}:
             raise problem("bad-layout", "The stream has no image of this id.", code="layout-asset")
         self._layouts[stream_id] = wanted

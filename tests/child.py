@@ -1,4 +1,4 @@
-"""Programs that run until their standard input is closed: publishers in a process of their own."""
+"""Programs that run until they are asked to end: publishers in a process of their own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-__all__ = ["demo_publisher", "module"]
+__all__ = ["demo_publisher", "module", "parted"]
 
 PARTING_S = 10
 
@@ -25,12 +25,17 @@ async def module(name: str, *argv: str, quiet: bool = False) -> AsyncIterator[Pr
         yield process
     finally:
         process.stdin.close()
-        try:
-            async with asyncio.timeout(PARTING_S):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
+        await parted(process)
+
+
+async def parted(process: Process) -> None:
+    """Until a process that was asked to end has done so; it is killed if it takes too long."""
+    try:
+        async with asyncio.timeout(PARTING_S):
             await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
 
 
 @asynccontextmanager

@@ -17,7 +17,7 @@ __all__ = ["check"]
 
 CODECS = {
     "libx264": "H.264 encoding: the HLS ladder and the mixer",
-    "libopus": "Opus encoding: sound of RTMP and SRT sources, the mixer",
+    "libopus": "Opus encoding: sound of the mixer",
     "aac": "AAC encoding: sound of HLS",
     "h264": "H.264 decoding",
     "vp8": "VP8 decoding",

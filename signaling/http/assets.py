@@ -7,6 +7,7 @@ from dataclasses import asdict
 from signaling.auth.identity import Identity
 from signaling.auth.secrets import new_id
 from signaling.clock import Clock
+from signaling.http.of_stream import OWNERS, STREAM
 from signaling.http.operation import Call, File, Upload, operation
 from signaling.images import KEPT_TYPE, MAX_BYTES, TYPES, Images
 from signaling.models import AssetList, AssetView
@@ -18,8 +19,7 @@ from signaling.store.records import Account, Asset
 
 __all__ = ["MOST", "AssetRoutes"]
 
-ASSETS = "/api/v1/streams/{stream_id}/assets"
-OWNERS = ("stream-not-found", "forbidden")
+ASSETS = STREAM + "/assets"
 MOST = 32
 """Images of a stream, 2 MB each."""
 UPLOAD_S = 60.0

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from signaling.http.of_stream import STREAM
 from signaling.http.openapi import Description
 
 __all__ = ["HLS", "REPLACED"]
 
 PLAYLIST = "application/vnd.apple.mpegurl"
-STREAM = "/api/v1/streams/{stream_id}"
 RECORDING = "/api/v1/recordings/{recording_id}"
 REFUSED = ("stream-not-found", "private-stream")
 TOKEN = "with the playback token in the path"
 
-REPLACED = ("/api/v1/streams/{stream_id}/recordings",)
+REPLACED = (f"{STREAM}/recordings",)
 """Routes of the bridge that ``signaling.http.viewing`` answers instead, with absolute URLs."""
 
 _MANIFEST = ("stream-ended", "overdue", *REFUSED)

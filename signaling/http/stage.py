@@ -5,6 +5,7 @@ from __future__ import annotations
 from signaling.auth.identity import Identity
 from signaling.auth.secrets import hash_secret
 from signaling.clock import Clock
+from signaling.http.of_stream import OWNERS, STREAM, VISITORS
 from signaling.http.operation import Call, operation
 from signaling.http.passes import Passes
 from signaling.links import Links, Listeners
@@ -15,9 +16,6 @@ from signaling.store.interfaces import Invites
 from signaling.store.records import Account
 
 __all__ = ["StageRoutes"]
-
-STREAM = "/api/v1/streams/{stream_id}"
-OWNERS = ("stream-not-found", "forbidden")
 
 
 class StageRoutes:
@@ -92,7 +90,7 @@ class StageRoutes:
         "Who is on stage",
         tag="stage",
         public=True,
-        problems=("stream-not-found", "private-stream", "unauthorized"),
+        problems=VISITORS,
     )
     async def get_stage(self, call: Call, stream_id: str, account: Account | None) -> StageView:
         await self._identity.watched(stream_id, await self._passes.visitor(call, account))

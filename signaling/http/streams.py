@@ -9,6 +9,7 @@ from signaling.auth.playback_tokens import PlaybackTokens
 from signaling.auth.secrets import STREAM_KEY, hash_secret, new_id, new_secret
 from signaling.auth.stream_keys import StreamKeys
 from signaling.clock import Clock
+from signaling.http.of_stream import OWNERS, STREAM, VISITORS
 from signaling.http.operation import Call, operation
 from signaling.http.passes import Passes
 from signaling.links import Links, Listeners
@@ -34,8 +35,6 @@ from signaling.store.records import Account, NewStream
 from signaling.views import Views
 
 __all__ = ["StreamRoutes"]
-
-STREAM = "/api/v1/streams/{stream_id}"
 
 
 class StreamRoutes:
@@ -125,13 +124,13 @@ class StreamRoutes:
         "See a stream",
         tag="streams",
         public=True,
-        problems=("stream-not-found", "private-stream", "unauthorized"),
+        problems=VISITORS,
     )
     async def get_stream(self, call: Call, stream_id: str, account: Account | None) -> StreamView:
         record = await self._identity.watched(stream_id, await self._passes.visitor(call, account))
         return self._views.stream(record, self._links(call))
 
-    @operation("PATCH", STREAM, "Change a stream", tag="streams", problems=("stream-not-found", "forbidden"))
+    @operation("PATCH", STREAM, "Change a stream", tag="streams", problems=OWNERS)
     async def change_stream(
         self, call: Call, stream_id: str, account: Account, body: StreamChange
     ) -> StreamView:
@@ -144,7 +143,7 @@ class StreamRoutes:
             await self._media.close_viewers(stream_id)
         return self._views.stream(record, self._links(call))
 
-    @operation("DELETE", STREAM, "Delete a stream", tag="streams", problems=("stream-not-found", "forbidden"))
+    @operation("DELETE", STREAM, "Delete a stream", tag="streams", problems=OWNERS)
     async def delete_stream(self, stream_id: str, account: Account) -> None:
         await self._identity.owned(stream_id, account)
         await self._streams.delete(stream_id)
@@ -157,7 +156,7 @@ class StreamRoutes:
         STREAM + "/key",
         "Replace the stream key; the old one and its sessions end at once",
         tag="streams",
-        problems=("stream-not-found", "forbidden", "rate-limited"),
+        problems=(*OWNERS, "rate-limited"),
     )
     async def rotate_key(self, call: Call, stream_id: str, account: Account) -> KeyRotated:
         await self._identity.owned(stream_id, account)
@@ -175,7 +174,7 @@ class StreamRoutes:
         "How to watch right now",
         tag="playback",
         public=True,
-        problems=("stream-not-found", "private-stream", "unauthorized"),
+        problems=VISITORS,
     )
     async def get_playback(self, call: Call, stream_id: str, account: Account | None) -> Playback:
         visitor = await self._passes.visitor(call, account)
@@ -189,7 +188,7 @@ class StreamRoutes:
         "Let somebody watch a private stream",
         tag="playback",
         status=201,
-        problems=("stream-not-found", "forbidden", "rate-limited"),
+        problems=(*OWNERS, "rate-limited"),
     )
     async def create_playback_token(
         self, call: Call, stream_id: str, account: Account, body: NewPlaybackToken

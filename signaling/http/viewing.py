@@ -11,6 +11,7 @@ from hls_bridge.archive_routes import recording_entry
 from hls_bridge.origin import Origin, clocks
 from hls_bridge.recorder import Recorder
 from signaling.auth.identity import Identity
+from signaling.http.of_stream import STREAM, VISITORS
 from signaling.http.operation import Call, operation
 from signaling.http.passes import Passes
 from signaling.links import Links, Listeners
@@ -19,8 +20,6 @@ from signaling.rate_limits import RateLimits
 from signaling.store.records import Account
 
 __all__ = ["Beacon", "ViewingRoutes"]
-
-STREAM = "/api/v1/streams/{stream_id}"
 
 
 class Beacon(Request):
@@ -83,7 +82,7 @@ class ViewingRoutes:
         "A player of ours plays over HLS; every 10 s, and once when it stops",
         tag="playback",
         public=True,
-        problems=("stream-not-found", "private-stream", "unauthorized", "rate-limited"),
+        problems=(*VISITORS, "rate-limited"),
     )
     async def beacon(self, call: Call, stream_id: str, account: Account | None, body: Beacon) -> None:
         self._limits.beacon(call.client)
@@ -104,7 +103,7 @@ class ViewingRoutes:
         "Recordings of a stream, newest first",
         tag="playback",
         public=True,
-        problems=("stream-not-found", "private-stream", "unauthorized"),
+        problems=VISITORS,
     )
     async def list_recordings(self, call: Call, stream_id: str, account: Account | None) -> RecordingList:
         visitor = await self._passes.visitor(call, account)

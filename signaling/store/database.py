@@ -55,7 +55,7 @@ async def open_database(url: str | None, data_dir: Path, *, migrated: bool = Tru
 
             failures += (PostgresError, InterfaceError)
         except ModuleNotFoundError:
-            raise StoreUnreachable("database_url: PostgreSQL needs the package spillway[cluster]") from None
+            raise StoreUnreachable("PostgreSQL needs the package spillway[cluster]") from None
         where = f"PostgreSQL at {target.host or 'localhost'}:{target.port or 5432}"
     try:
         async with asyncio.timeout(6 * CONNECT_S), engine.begin() as connection:

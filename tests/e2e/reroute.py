@@ -1,23 +1,34 @@
-"""Sends a page's media through a relay: the answer to its WHIP or WHEP POST is rewritten on its way."""
+"""Changes the answers that a page's media is negotiated with on their way, and so where the media goes."""
 
 from __future__ import annotations
 
-from playwright.async_api import Page, Route
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager
+from re import Pattern
 
-from tests.udp_relay import UdpRelay
+from playwright.async_api import BrowserContext, Page, Route
 
 __all__ = ["reroute"]
 
 
-async def reroute(page: Page, path: str, relay: UdpRelay) -> None:
-    """From now on answers to POSTs to ``path`` (a glob) name the relay instead of the node; PATCHes, and with
-    them ICE restarts, are left alone."""
+@asynccontextmanager
+async def reroute(
+    pages: Page | BrowserContext,
+    path: str | Pattern[str],
+    rewrite: Callable[[str], str],
+    methods: Collection[str] = ("POST",),
+) -> AsyncIterator[None]:
+    """In this block answers to ``path`` (a glob, or a pattern) are what ``rewrite`` makes of them; those to
+    other methods, by default PATCH and with it ICE restarts, are left alone."""
 
     async def handle(route: Route) -> None:
-        if route.request.method != "POST":
+        if route.request.method not in methods:
             await route.continue_()
             return
         response = await route.fetch()
-        await route.fulfill(response=response, body=relay.through(await response.text()))
+        await route.fulfill(response=response, body=rewrite(await response.text()))
 
-    await page.route(path, handle)
+    await pages.route(path, handle)
+    yield
+    # a page that still has something to say is closed over it
+    await pages.unroute_all(behavior="ignoreErrors")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 import pytest_asyncio
@@ -12,7 +13,7 @@ from tests.e2e.reroute import reroute
 from tests.e2e.studio import Studio
 from tests.e2e.watch import Watch
 from tests.interop.serve_process import Process
-from tests.udp_relay import udp_relay
+from tests.udp_relay import UdpRelay, udp_relay
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -43,30 +44,32 @@ async def studio(browser: Browser, node: Process) -> AsyncIterator[Studio]:
         yield room
 
 
-async def test_three_per_cent_loss_does_not_freeze(studio: Studio, audience: BrowserContext) -> None:
-    async with udp_relay(loss=0.03, seed=1) as relay:
-        page = await audience.new_page()
-        await reroute(page, "**/whep/*", relay)
+@asynccontextmanager
+async def relayed(studio: Studio, audience: BrowserContext, relay: UdpRelay) -> AsyncIterator[Watch]:
+    """A viewer's page whose media takes the relay."""
+    page = await audience.new_page()
+    async with reroute(page, "**/whep/*", relay.through):
         await page.goto(f"/watch/{studio.stream_id}")
-        watch = Watch(page)
+        yield Watch(page)
+    await page.close()
+
+
+async def test_three_per_cent_loss_does_not_freeze(studio: Studio, audience: BrowserContext) -> None:
+    async with udp_relay(loss=0.03, seed=1) as relay, relayed(studio, audience, relay) as watch:
         before = await watch.plays()
-        longest_s = await page.evaluate(LONGEST_GAP_S)
+        longest_s = await watch.page.evaluate(LONGEST_GAP_S)
         after = await watch.received()
         assert relay.lost > 0.01 * relay.forwarded
         assert after.nacks > before.nacks
         assert after.repaired > before.repaired
         assert after.frames > before.frames
         assert 0 < longest_s < 0.6, (longest_s, before, after)
-        await page.close()
 
 
 async def test_ice_restart_finds_another_way(studio: Studio, audience: BrowserContext) -> None:
     """The path dies for good. The answer to the restart names the node itself, so media goes there."""
-    async with udp_relay() as relay:
-        page = await audience.new_page()
-        await reroute(page, "**/whep/*", relay)
-        await page.goto(f"/watch/{studio.stream_id}")
-        watch = Watch(page)
+    async with udp_relay() as relay, relayed(studio, audience, relay) as watch:
+        page = watch.page
         await watch.plays()
         assert relay.forwarded > 30
         await page.evaluate("window.firstPeer = window.__spillway.pc")
@@ -78,4 +81,3 @@ async def test_ice_restart_finds_another_way(studio: Studio, audience: BrowserCo
         assert await page.evaluate("window.firstPeer === window.__spillway.pc")
         methods = [method for method, url in requests if "/whep/" in url]
         assert methods == ["PATCH"]
-        await page.close()

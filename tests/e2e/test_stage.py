@@ -13,11 +13,16 @@ import pytest_asyncio
 from PIL import Image
 from playwright.async_api import Browser, FilePayload, expect
 
-from mixer.layout import LayoutSpec
+from mixer.layout import LayoutSpec, TileSpec
 from tests.e2e.show import COLOURS, SLOW_MS, Show, hears, host_context, shows, shows_alone, tile
 from tests.interop.serve_process import Process, spillway
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+def editor_tile(participant_id: str) -> str:
+    """Of the host's camera, in the editor of layouts."""
+    return f'[data-subject="camera {participant_id}"]'
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -70,6 +75,40 @@ async def test_the_owner_changes_the_layout_while_live(show: Show) -> None:
     await shows(show.viewer, ids, LayoutSpec(pinned=ids["Bob"]))
     # the owner's own view of the program
     assert await ada.get_by_test_id("program-preview").evaluate("video => video.videoWidth") > 0
+
+
+async def test_the_owner_makes_a_layout_of_their_own(show: Show) -> None:
+    ids = await show.ids()
+    ada = show.pages["Ada"]
+    await ada.get_by_test_id("layout-custom").click()
+    await expect(ada.get_by_test_id("editor-tile")).to_have_count(3)
+    await ada.get_by_test_id("tile-reset").click()
+    await ada.locator(editor_tile(ids["Bob"])).focus()
+    for _ in range(4):
+        await ada.keyboard.press("Shift+ArrowLeft")
+        await ada.keyboard.press("Shift+ArrowUp")
+    await ada.keyboard.press("ArrowDown")
+    cy = ada.locator(editor_tile(ids["Cy"]))
+    await cy.scroll_into_view_if_needed()
+    box = await cy.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    await ada.mouse.move(x, y)
+    await ada.mouse.down()
+    # a quarter of the picture, not quite: the edge draws it
+    await ada.mouse.move(x - 0.49 * box["width"], y + 3, steps=4)
+    await ada.mouse.up()
+    await ada.get_by_test_id("tile-apply").click()
+    await expect(ada.get_by_test_id("tile-canvas")).to_have_count(0)
+    third = 1 / 3
+    tiles = (
+        TileSpec(ids["Ada"], 0, 0, 0.5, 0.5),
+        TileSpec(ids["Bob"], 0.5, 1 / 24, third, third),
+        TileSpec(ids["Cy"], 0, 0.5, 0.5, 0.5),
+    )
+    await shows(show.viewer, ids, LayoutSpec(layout="custom", tiles=tiles))
+    await ada.get_by_test_id("layout-grid").click()
+    await shows(show.viewer, ids, LayoutSpec())
 
 
 async def test_the_owner_uploads_a_background(show: Show) -> None:

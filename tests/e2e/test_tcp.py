@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, Route
+from playwright.async_api import Browser, BrowserContext, Page
 
+from tests.e2e.reroute import reroute
 from tests.e2e.studio import Studio
 from tests.e2e.watch import Watch
 from tests.interop.serve_process import Process
@@ -23,21 +24,19 @@ SELECTED = """async () => {
 }"""
 
 
-async def _without_udp(route: Route) -> None:
+def _without_udp(answer: str) -> str:
     """An answer as a browser sees it whose UDP goes nowhere: only the TCP candidates are left."""
-    response = await route.fetch()
-    lines = (await response.text()).splitlines(keepends=True)
-    kept = [line for line in lines if not (line.startswith("a=candidate:") and " udp " in line)]
-    await route.fulfill(response=response, body="".join(kept))
+    lines = answer.splitlines(keepends=True)
+    return "".join(line for line in lines if not (line.startswith("a=candidate:") and " udp " in line))
 
 
 @asynccontextmanager
 async def _context(browser: Browser, node: Process) -> AsyncIterator[BrowserContext]:
-    async with await browser.new_context(base_url=node.url) as context:
-        await context.route(re.compile(r"/(whip|whep)"), _without_udp)
+    async with (
+        await browser.new_context(base_url=node.url) as context,
+        reroute(context, re.compile(r"/(whip|whep)"), _without_udp, methods=("POST", "PATCH")),
+    ):
         yield context
-        # a page that still has something to say is closed over it
-        await context.unroute_all(behavior="ignoreErrors")
 
 
 async def _protocol(page: Page) -> str:

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import type { StageLayout } from "../src/api/types";
-import { Arranger } from "../src/stage/arranger";
+import type { LayoutTile, StageLayout } from "../src/api/types";
+import { Arranger, custom, named, ofThose } from "../src/stage/arranger";
 
 const spotlight = (layout: StageLayout): StageLayout => ({ ...layout, layout: "spotlight" });
 const pin = (layout: StageLayout): StageLayout => ({ ...layout, pinned: "bob" });
@@ -36,5 +36,34 @@ describe("Arranger", () => {
     await expect(arranger.change(pin)).rejects.toThrow("not on stage");
     await arranger.change(spotlight);
     expect(sent.at(-1)).toEqual({ layout: "spotlight" });
+  });
+});
+
+describe("changes", () => {
+  const tile = (participant_id: string): LayoutTile => ({
+    participant_id,
+    source: "camera",
+    x: 0,
+    y: 0,
+    w: 1,
+    h: 1,
+    z: 0,
+    fit: "cover",
+    radius: 0,
+  });
+
+  it("keep all but the places of hosts", () => {
+    const dressed: StageLayout = { layout: "grid", background: "#102030", lower_third: { text: "Hello" } };
+    const own = custom(dressed, [tile("ada")]);
+    expect(own).toEqual({ ...dressed, layout: "custom", tiles: [tile("ada")] });
+    expect(named(own, "grid")).toEqual(dressed);
+  });
+
+  it("leave out who has left", () => {
+    const here = new Set(["ada"]);
+    const own = custom({ layout: "grid", pinned: "bob", logo: "l" }, [tile("bob"), tile("ada")]);
+    expect(ofThose(own, here)).toEqual({ layout: "custom", logo: "l", tiles: [tile("ada")] });
+    expect(ofThose(custom({ layout: "grid" }, [tile("bob")]), here)).toEqual({ layout: "grid" });
+    expect(ofThose({ layout: "spotlight", pinned: "ada" }, here)).toEqual({ layout: "spotlight", pinned: "ada" });
   });
 });

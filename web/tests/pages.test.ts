@@ -10,7 +10,7 @@ import { explainCapture } from "../src/pages/studio/mediaErrors";
 import { actionOf, type KeyPress } from "../src/pages/watch/shortcuts";
 import { WINDOW_MAX_S, windowLengthS } from "../src/pages/watch/window";
 import { countVariants, dvrUrl, rungLabel } from "../src/player/masterPlaylist";
-import { bitrate, clock, count, hueOf, plural } from "../src/ui/format";
+import { bitrate, clock, count, hueOf, percent, plural, size } from "../src/ui/format";
 
 describe("routes", () => {
   it("knows the pages", () => {
@@ -47,6 +47,8 @@ describe("problems", () => {
     expect(explain(new ProblemError(toProblem({ title: "T", detail: "D", status: 409 }, 409)))).toBe("D");
     expect(explain(new ProblemError(toProblem({ title: "T" }, 409)))).toBe("T");
     expect(explain(new ProblemError(toProblem("<html>", 502)))).toBe("The server answered 502");
+    const kept = { type: "/problems/private-stream", title: "A private stream", detail: "send a playback token" };
+    expect(explain(new ProblemError(toProblem(kept, 403)))).toContain("link");
   });
 
   it("says so when nobody answered", () => {
@@ -215,6 +217,8 @@ describe("format", () => {
     expect(plural(1, "viewer")).toBe("1 viewer");
     expect([0, 75, 3675, -3].map(clock)).toEqual(["0:00", "1:15", "1:01:15", "0:00"]);
     expect([300_000, 2_500_000].map(bitrate)).toEqual(["300 kb/s", "2.5 Mb/s"]);
+    expect([0, 900, 42_000_000, 3.14e9].map(size)).toEqual(["0 kB", "1 kB", "42.0 MB", "3.1 GB"]);
+    expect([0, 1 / 3].map(percent)).toEqual(["0 %", "33 %"]);
   });
 
   it("spreads ids that differ in their end over all colours", () => {

@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.child import parted
+
 __all__ = ["Studio", "studio"]
 
 ARGUMENTS = ("--startstreaming", "--disable-shutdown-check", "--multi", "--verbose")
-PARTING_S = 10
+STARTING_S = 10
 POLL_S = 0.02
 
 
@@ -83,7 +85,7 @@ async def studio(root: Path, home: Path) -> AsyncIterator[Studio]:
     )
     try:
         assert screen.stdout is not None
-        async with asyncio.timeout(PARTING_S):
+        async with asyncio.timeout(STARTING_S):
             display = ":" + (await screen.stdout.readline()).decode().strip()
         process = await asyncio.create_subprocess_exec(
             *(*prefix, "obs", *ARGUMENTS),
@@ -112,9 +114,4 @@ async def _read(process: Process, lines: list[str]) -> None:
 async def _end(process: Process, number: signal.Signals) -> None:
     if process.returncode is None:
         process.send_signal(number)
-    try:
-        async with asyncio.timeout(PARTING_S):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
+    await parted(process)

@@ -9,6 +9,11 @@ export interface Problem {
   manifest_url?: string;
 }
 
+/** Where the detail speaks to whoever wrote the client. */
+const FOR_PEOPLE: Partial<Record<string, string>> = {
+  "/problems/private-stream": "This stream is private. Open it with the link its owner gave you, or sign in as its owner.",
+};
+
 export class ProblemError extends Error {
   override readonly name = "ProblemError";
 
@@ -17,7 +22,7 @@ export class ProblemError extends Error {
     /** From Retry-After (RFC 9110 section 10.2.3, seconds form); null when absent. */
     readonly retryAfterMs: number | null = null,
   ) {
-    super(problem.detail ?? problem.title);
+    super(FOR_PEOPLE[problem.type] ?? problem.detail ?? problem.title);
   }
 
   get status(): number {

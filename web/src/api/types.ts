@@ -114,12 +114,27 @@ export interface StageParticipant {
   speaking: boolean;
 }
 
-export const LAYOUTS = ["grid", "spotlight", "side-by-side", "picture-in-picture"] as const;
-export type LayoutName = (typeof LAYOUTS)[number] | "custom";
+export const LAYOUTS = ["grid", "spotlight", "side-by-side", "picture-in-picture", "custom"] as const;
+export type LayoutName = (typeof LAYOUTS)[number];
+
+/** Lengths are fractions of the picture; a radius of 1 makes a half circle of the shorter side. */
+export interface LayoutTile {
+  participant_id: string;
+  source: "camera" | "screen";
+  x: number;
+  y: number;
+  w: number;
+  h: number;
+  z: number;
+  fit: "cover" | "contain";
+  radius: number;
+}
 
 export interface StageLayout {
   layout: LayoutName;
   pinned?: string;
+  /** Of "custom" alone. */
+  tiles?: LayoutTile[];
   /** "#rrggbb" or an asset's id. */
   background?: string;
   logo?: string;
@@ -138,6 +153,8 @@ export interface Asset {
 export interface StageView {
   participants: StageParticipant[];
   layout: StageLayout;
+  /** Where the program has the hosts who send, whatever the layout is called; back to front. */
+  tiles: LayoutTile[];
 }
 
 export interface Invite {

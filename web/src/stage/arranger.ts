@@ -1,6 +1,26 @@
 /** The owner's layout as last asked for: a change builds on the one before it, also while that is still under way. */
 
-import type { StageLayout } from "../api/types";
+import type { LayoutName, LayoutTile, StageLayout } from "../api/types";
+
+/** With one of the layouts that have their own places for hosts. */
+export function named(layout: StageLayout, name: Exclude<LayoutName, "custom">): StageLayout {
+  const { tiles: _, ...rest } = layout;
+  return { ...rest, layout: name };
+}
+
+export const custom = (layout: StageLayout, tiles: LayoutTile[]): StageLayout => ({ ...layout, layout: "custom", tiles });
+
+/** Without hosts who have left: the server refuses a layout that names them. */
+export function ofThose(layout: StageLayout, participantIds: ReadonlySet<string>): StageLayout {
+  const { pinned, tiles, ...rest } = layout;
+  const shown = tiles?.filter((tile) => participantIds.has(tile.participant_id)) ?? [];
+  return {
+    ...rest,
+    ...(rest.layout === "custom" && shown.length === 0 ? { layout: "grid" } : {}),
+    ...(shown.length > 0 ? { tiles: shown } : {}),
+    ...(pinned !== undefined && participantIds.has(pinned) ? { pinned } : {}),
+  };
+}
 
 export class Arranger {
   private told: StageLayout = { layout: "grid" };

@@ -14,6 +14,7 @@ import { Modal } from "../../ui/Modal";
 import { EditStream } from "./EditStream";
 import { EncoderLinks } from "./EncoderLinks";
 import { PrivateLink } from "./PrivateLink";
+import { Recordings } from "./Recordings";
 
 interface Props {
   stream: Stream;
@@ -83,6 +84,9 @@ export function StreamRow({ stream, token, onChanged, onDeleted }: Props) {
           </button>
         </div>
       </div>
+      {(stream.status === "live" || stream.status === "ended") && (
+        <Recordings streamId={stream.stream_id} token={token} />
+      )}
       {opened === "keys" && (
         <div className="row-more encoder-links">
           {stream.visibility === "private" && <PrivateLink streamId={stream.stream_id} token={token} />}
@@ -131,7 +135,7 @@ function DeleteStream({
   };
   return (
     <Modal title="Delete this stream?" onClose={onClose}>
-      <p className="hint">“{stream.title}”, its key and its address will be gone. This can’t be undone.</p>
+      <p className="hint">“{stream.title}”, its key, its address and its recordings will be gone. This can’t be undone.</p>
       {error !== null && <ErrorNote text={error} />}
       <div className="modal-actions">
         <button type="button" className="button quiet" onClick={onClose}>

@@ -23,7 +23,7 @@ export function BackdropPicker({ streamId, token, layout, onChange }: Props) {
     <div className="backdrop">
       <div className="backdrop-row">
         <label className="field">
-          <span className="label">Background colour</span>
+          <span className="label">Background</span>
           <input
             type="color"
             data-testid="background-colour"

@@ -21,7 +21,7 @@ export function InvitePanel({ streamId, token, onInvited }: { streamId: string; 
     }
   };
   return (
-    <div className="panel">
+    <div className="panel stack">
       <h2>Bring somebody on stage</h2>
       {invite !== null && (
         <>

@@ -1,10 +1,14 @@
 import { useState } from "react";
 
 import { LAYOUTS, type LayoutName, type StageLayout } from "../../api/types";
+import { named } from "../../stage/arranger";
 
 interface Props {
   layout: StageLayout;
   onChange: (make: (layout: StageLayout) => StageLayout) => void;
+  /** Whether a layout of one's own is being made. */
+  making: boolean;
+  onMake: () => void;
 }
 
 const NAMES: Record<LayoutName, string> = {
@@ -12,15 +16,15 @@ const NAMES: Record<LayoutName, string> = {
   spotlight: "Spotlight",
   "side-by-side": "Side by side",
   "picture-in-picture": "Picture in picture",
-  custom: "Custom",
+  custom: "Your own",
 };
 
 /** How the audience sees the hosts. */
-export function LayoutPicker({ layout, onChange }: Props) {
+export function LayoutPicker({ layout, onChange, making, onMake }: Props) {
   const [caption, setCaption] = useState(layout.lower_third?.text ?? "");
   return (
     <div className="layout-picker">
-      <div className="segments four" role="group" aria-label="Layout">
+      <div className="segments five" role="group" aria-label="Layout">
         {LAYOUTS.map((name) => (
           <button
             key={name}
@@ -28,7 +32,8 @@ export function LayoutPicker({ layout, onChange }: Props) {
             data-testid={`layout-${name}`}
             aria-pressed={layout.layout === name}
             title={NAMES[name]}
-            onClick={() => onChange((last) => ({ ...last, layout: name }))}
+            {...(name === "custom" ? { "aria-expanded": making } : {})}
+            onClick={() => (name === "custom" ? onMake() : onChange((last) => named(last, name)))}
           >
             <LayoutSketch name={name} />
             <span className="visually-hidden">{NAMES[name]}</span>
@@ -79,14 +84,19 @@ const SKETCHES: Record<LayoutName, [number, number, number, number][]> = {
     [2, 2, 28, 18],
     [20, 12, 8, 6],
   ],
-  custom: [],
+  custom: [
+    [2, 2, 19, 13],
+    [14, 9, 16, 11],
+  ],
 };
+
+const OVERLAPS: ReadonlySet<LayoutName> = new Set<LayoutName>(["picture-in-picture", "custom"]);
 
 function LayoutSketch({ name }: { name: LayoutName }) {
   return (
     <svg viewBox="0 0 32 22" className="layout-sketch" aria-hidden="true">
       {SKETCHES[name].map(([x, y, width, height], index) => (
-        <rect key={index} x={x} y={y} width={width} height={height} rx="1.5" className={name === "picture-in-picture" && index === 1 ? "front" : undefined} />
+        <rect key={index} x={x} y={y} width={width} height={height} rx="1.5" className={OVERLAPS.has(name) && index === 1 ? "front" : undefined} />
       ))}
     </svg>
   );

@@ -2,15 +2,19 @@ import { useEffect, useMemo, useState } from "react";
 
 import { changeHost, removeHost, setLayout } from "../../api/client";
 import { explain } from "../../api/problem";
-import type { StageLayout, StageParticipant } from "../../api/types";
-import { Arranger } from "../../stage/arranger";
+import type { LayoutTile, StageLayout, StageParticipant, StageView } from "../../api/types";
+import { Arranger, custom, ofThose } from "../../stage/arranger";
+import { gridTiles, type Subject, subjectsOf } from "../../stage/tiles";
 import { ErrorNote } from "../../ui/ErrorNote";
 import { BackdropPicker } from "./BackdropPicker";
 import type { HostControl } from "./HostTile";
 import { LayoutPicker } from "./LayoutPicker";
 import { ProgramPreview } from "./ProgramPreview";
 import { StageGrid } from "./StageGrid";
+import { TileCanvas } from "./TileCanvas";
+import { TileTools } from "./TileTools";
 import type { StageHook } from "./useStage";
+import { useTileDraft } from "./useTileDraft";
 
 interface Props {
   stage: StageHook;
@@ -24,6 +28,7 @@ interface Props {
 /** The stage as its owner sees it: hosts to direct, the layout, and the program. */
 export function OwnerStage({ stage, streamId, token, media, mirrored, live }: Props) {
   const [error, setError] = useState<string | null>(null);
+  const draft = useTileDraft();
   const attempt = (work: Promise<unknown>): void => {
     work.then(
       () => setError(null),
@@ -35,7 +40,13 @@ export function OwnerStage({ stage, streamId, token, media, mirrored, live }: Pr
   useEffect(() => {
     if (stage.view !== null) arranger.handleLayout(stage.view.layout);
   }, [arranger, stage.view]);
-  const arrange = (make: (layout: StageLayout) => StageLayout): void => attempt(arranger.change(make));
+  const hosts = stage.view?.participants ?? [];
+  const subjects = subjectsOf(hosts);
+  const change = (make: (layout: StageLayout) => StageLayout): Promise<void> => {
+    const here = new Set(hosts.map((host) => host.participant_id));
+    return arranger.change((last) => ofThose(make(last), here));
+  };
+  const arrange = (make: (layout: StageLayout) => StageLayout): void => attempt(change(make));
   const control = (host: StageParticipant): HostControl => ({
     change: (change) => attempt(changeHost(token, streamId, host.participant_id, change)),
     pin: () =>
@@ -49,11 +60,49 @@ export function OwnerStage({ stage, streamId, token, media, mirrored, live }: Pr
       <StageGrid stage={stage} media={media} mirrored={mirrored} control={control} />
       <div className="panel program">
         <h2>Program</h2>
-        {live ? <ProgramPreview streamId={streamId} token={token} /> : <p className="hint">Not live yet.</p>}
-        <LayoutPicker layout={layout} onChange={arrange} />
+        <div className="program-picture">
+          {live ? (
+            <ProgramPreview streamId={streamId} token={token} />
+          ) : (
+            draft.tiles === null && <p className="hint">Not live yet.</p>
+          )}
+          {draft.tiles !== null && (
+            <TileCanvas
+              draft={draft}
+              subjects={subjects}
+              trackOf={({ participant_id, source }) =>
+                participant_id === stage.participantId && source === "camera"
+                  ? media?.getVideoTracks()[0]
+                  : stage.tracks.get(participant_id)?.[source]
+              }
+            />
+          )}
+        </div>
+        {draft.tiles !== null && (
+          <TileTools
+            draft={draft}
+            subjects={subjects}
+            onApply={(tiles) => change((last) => custom(last, tiles)).then(draft.close)}
+          />
+        )}
+        <LayoutPicker
+          layout={layout}
+          making={draft.tiles !== null}
+          onMake={() => (draft.tiles === null ? draft.open(startOf(stage.view, subjects)) : draft.close())}
+          onChange={(make) => {
+            draft.close();
+            arrange(make);
+          }}
+        />
         <BackdropPicker streamId={streamId} token={token} layout={layout} onChange={arrange} />
         {error !== null && <ErrorNote text={error} />}
       </div>
     </>
   );
+}
+
+/** From what the program shows now; the grid of all while it shows nobody. */
+function startOf(view: StageView | null, subjects: readonly Subject[]): LayoutTile[] {
+  const shown = view?.tiles ?? [];
+  return shown.length > 0 ? shown : gridTiles(subjects);
 }

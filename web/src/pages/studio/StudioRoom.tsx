@@ -148,7 +148,7 @@ export function StudioRoom({ streamId, token }: { streamId: string; token: strin
             {idle && !onStage && secrets === null && (
               <p className="hint">This tab doesn’t know the stream’s key. A new one ends what runs on the old one.</p>
             )}
-            {elsewhere && secrets !== null && (
+            {elsewhere && !onStage && secrets !== null && (
               <p className="hint">Live from another encoder now. “Go live” takes over from it.</p>
             )}
             {!idle && <BroadcastStats stats={broadcast.stats} />}

@@ -110,7 +110,7 @@ function LiveButton({ view, onLive }: { view: PlayerView; onLive: () => void }) 
   if (!view.shifted) return <span className="live-mark">Live</span>;
   return (
     <button type="button" className="live-mark behind" data-testid="go-to-live" onClick={onLive}>
-      {view.replaying ? "Leave the recording" : "Go to live"}
+      {view.replaying ? "End replay" : "Go to live"}
     </button>
   );
 }
