@@ -72,6 +72,8 @@ async def test_shaka_plays_parts_and_chromium_plays_segments(node: Process, brow
                 # At the start of a stream, when one segment is finished.
                 await page.evaluate(PLAY_SHAKA, client.stream["manifest_url"])
                 await page.wait_for_function(f"({PLAYED})('shaka') > 3", timeout=40_000)
+                buffered = await page.evaluate("player.getBufferedInfo()")
+                assert len(buffered["video"]) == 1, "it keeps all pictures"
                 await segments_to_start_from(client)
                 await page.evaluate(PLAY_PLAIN, client.stream["manifest_url"])
                 await page.wait_for_function(f"({PLAYED})('plain') > 3", timeout=40_000)
@@ -80,5 +82,3 @@ async def test_shaka_plays_parts_and_chromium_plays_segments(node: Process, brow
                 parts = [url for url in requests if re.search(r"/\d+\.\d+\.m4s$", url)]
                 assert len(parts) > 6, "Shaka asks for parts"
                 assert any("_HLS_msn=" in url for url in requests), "and waits for them at the server"
-                buffered = await page.evaluate("player.getBufferedInfo()")
-                assert len(buffered["video"]) == 1, "and keeps all their pictures"
