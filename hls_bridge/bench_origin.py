@@ -1,4 +1,4 @@
-"""``spillway bench origin``: LL-HLS viewers per core, straight from the origin and through one Varnish.
+"""``spillway bench origin``: LL-HLS viewers per core, straight from the origin and through one edge.
 
 Origin, edge and viewers are processes of their own; CPU is counted for each alone, the kernel's too.
 The origin is fed a 720p30 stream of 2.6 Mb/s in real time. A viewer makes twelve requests a second: it
@@ -13,25 +13,25 @@ import json
 import multiprocessing
 import os
 import select
-import shutil
 import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from hls_bridge import bench_edge
 from hls_bridge.bench_origin_load import HEADERS, Load, Played, raise_open_files, reload_path
 
 __all__ = ["add_arguments", "run"]
 
-DEPLOY = Path(__file__).parent.parent / "docs" / "deploy"
-STEPS = ("floor", "routes", "origin", "herd", "edge")
-"""A bare asyncio server, the origin's routes alone, the origin, 2,000 waiting reloads, Varnish."""
+STEPS = ("floor", "routes", "origin", "herd", "edge", "static", "tls")
+"""A bare asyncio server, the origin's routes alone, the origin, 2,000 waiting reloads, Varnish; files from
+nginx over TLS, and nginx over TLS with Varnish behind it. Over TLS with HTTP/1.1."""
+PART_S = 1 / 3
 SETTLE_S = 1.3
 """The origin reports what it counted once a second."""
 
@@ -52,24 +52,38 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in steps.intersection(("floor", "routes")):
         with _server(name) as (port, pid):
-            found[name] = bench.play(f"{name}: ", port, pid, port)
-    if shutil.which("varnishd", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is None:
-        print("varnishd is missing (apt-get install varnish): no edge figures", file=sys.stderr)
-        steps.discard("edge")
+            found[name] = bench.play(f"{name}: ", port, {name: pid}, port)
+    for program, needed_by in (("varnishd", ("edge", "tls")), ("nginx", ("static", "tls"))):
+        if steps.intersection(needed_by) and not bench_edge.installed(program):
+            print(f"{program} is missing (apt-get install): nothing of the edge with it", file=sys.stderr)
+            steps.difference_update(needed_by)
+    if "static" in steps:
+        with bench_edge.static_nginx() as (port, pid):
+            found["static"] = bench.play("files over TLS: ", port, {"nginx": pid}, None)
     with _server("hot") as (port, pid):
         if "origin" in steps:
-            found["origin"] = bench.play("origin: ", port, pid, port)
-            found["origin_reloads"] = bench.play("origin, reloads: ", port, pid, port, media=False)
+            origin = {"origin": pid}
+            found["origin"] = bench.play("origin: ", port, origin, port)
+            found["origin_reloads"] = bench.play("origin, reloads: ", port, origin, port, media=False)
         if "herd" in steps:
             found["herd"] = _herd("herd: ", port, args.herd, port)
         if "edge" in steps:
-            with _varnish(port) as (edge_port, edge_pid):
+            with bench_edge.varnish(port) as (edge_port, edge_pid):
                 # An edge's threads come with its first viewers.
-                bench.play("edge, first: ", edge_port, edge_pid, port, seconds=3)
-                found["edge"] = bench.play("edge: ", edge_port, edge_pid, port)
-                found["edge_reloads"] = bench.play("edge, reloads: ", edge_port, edge_pid, port, media=False)
+                edge = {"varnish": edge_pid}
+                bench.play("edge, first: ", edge_port, edge, port, seconds=3)
+                found["edge"] = bench.play("edge: ", edge_port, edge, port)
+                found["edge_reloads"] = bench.play("edge, reloads: ", edge_port, edge, port, media=False)
                 if "herd" in steps:
                     found["edge_herd"] = _herd("herd at the edge: ", edge_port, args.herd, port)
+        if "tls" in steps:
+            with (
+                bench_edge.varnish(port) as (edge_port, edge_pid),
+                bench_edge.nginx(port, edge_port) as (tls_port, tls_pid),
+            ):
+                edge = {"varnish": edge_pid, "nginx": tls_pid}
+                bench.play("over TLS, first: ", tls_port, edge, port, seconds=3, tls=True)
+                found["tls"] = bench.play("over TLS: ", tls_port, edge, port, tls=True)
     herd = found.get("edge_herd") or found.get("herd") or {}
     return {
         "viewers_per_core": found.get("origin", {}).get("viewers_per_core"),
@@ -91,56 +105,73 @@ class _Bench:
         self,
         label: str,
         port: int,
-        pid: int,
-        origin_port: int,
+        pids: Mapping[str, int],
+        origin_port: int | None,
         *,
         media: bool = True,
         seconds: float | None = None,
+        tls: bool = False,
     ) -> dict[str, Any]:
-        """Viewers per core of the process ``pid`` and its children; without ``media`` they only reload."""
+        """Viewers per core of the processes ``pids`` and their children; without ``media`` they only reload,
+        without ``origin_port`` there are only files, over TLS, that nobody has to wait for."""
         shares = [len(range(i, self._viewers, self._clients)) for i in range(self._clients)]
         context = multiprocessing.get_context("spawn")
         with context.Pool(self._clients) as pool:
-            barrier = [(port, share, media, seconds or self._seconds, origin_port) for share in shares]
-            before, asked = _cpu_of(pid), _state(origin_port)["requests"]
-            playing = pool.map_async(_played, barrier, chunksize=1)
-            played = playing.get(timeout=240)
-        cpu = [now - then for now, then in zip(_cpu_of(pid), before, strict=True)]
-        time.sleep(SETTLE_S)
-        state = _state(origin_port)
-        return _figures(label, played, cpu, self._viewers, state, state["requests"] - asked)
+            plays = [(port, share, media, seconds or self._seconds, origin_port, tls) for share in shares]
+            asked = _state(origin_port)["requests"] if origin_port is not None else 0
+            before = {name: _cpu_of(pid) for name, pid in pids.items()}
+            played = pool.map_async(_played, plays, chunksize=1).get(timeout=240)
+        cpu = {}
+        for name, pid in pids.items():
+            user, system = (now - then for now, then in zip(_cpu_of(pid), before[name], strict=True))
+            cpu[name] = (user, system)
+        figures = _figures(played, cpu, self._viewers)
+        if origin_port is not None:
+            time.sleep(SETTLE_S)
+            figures |= _times(played, _state(origin_port), asked)
+        print(label, json.dumps(figures), file=sys.stderr)
+        return figures
 
 
-def _played(what: tuple[int, int, bool, float, int]) -> Played:
-    port, viewers, media, seconds, origin_port = what
+def _played(what: tuple[int, int, bool, float, int | None, bool]) -> Played:
+    port, viewers, media, seconds, origin_port, tls = what
     raise_open_files()
-    load = Load(port, viewers, media=media)
-    played = load.play(len(_state(origin_port)["published"]), seconds)
+    if origin_port is None:
+        load = Load(port, viewers, media=media, tls=True, pace_s=PART_S)
+        first = 0
+    else:
+        load = Load(port, viewers, media=media, tls=tls)
+        first = len(_state(origin_port)["published"])
+    played = load.play(first, seconds)
     load.close()
     return played
 
 
-def _figures(
-    label: str, played: list[Played], cpu: list[float], viewers: int, state: dict[str, Any], asked: int
-) -> dict[str, Any]:
+def _figures(played: list[Played], cpu: Mapping[str, tuple[float, float]], viewers: int) -> dict[str, Any]:
     """Per second of playing; the CPU of connecting is counted in."""
     requests = sum(each.requests for each in played)
     seconds = max(each.seconds for each in played)
-    late = [(at - state["published"][part]) * 1000 for each in played for part, at in each.arrivals]
-    cuts = statistics.quantiles(late, n=100)
-    figures = {
-        "viewers_per_core": round(viewers * seconds / sum(cpu)),
-        "cores": round(sum(cpu) / seconds, 3),
-        "us_per_request": round(sum(cpu) / requests * 1e6, 1),
-        "kernel_us_per_request": round(cpu[1] / requests * 1e6, 1),
+    total = sum(user + system for user, system in cpu.values())
+    return {
+        "viewers_per_core": round(viewers * seconds / total),
+        "cores": round(total / seconds, 3),
+        "us_per_request": round(total / requests * 1e6, 1),
+        "kernel_us_per_request": round(sum(system for _, system in cpu.values()) / requests * 1e6, 1),
+        "us_by_process": {name: round(sum(each) / requests * 1e6, 1) for name, each in cpu.items()},
         "client_us_per_request": round(sum(each.cpu_s for each in played) / requests * 1e6, 1),
         "requests_per_s": round(requests / seconds),
         "requests_per_viewer_s": round(requests / seconds / viewers, 2),
-        "hit_rate": round(1 - asked / requests, 4),
+    }
+
+
+def _times(played: list[Played], state: dict[str, Any], asked: int) -> dict[str, Any]:
+    requests = sum(each.requests for each in played)
+    late = [(at - state["published"][part]) * 1000 for each in played for part, at in each.arrivals]
+    cuts = statistics.quantiles(late, n=100)
+    return {
+        "hit_rate": round(1 - (state["requests"] - asked) / requests, 4),
         "late_ms": {"p50": round(cuts[49], 1), "p95": round(cuts[94], 1)},
     }
-    print(label, json.dumps(figures), file=sys.stderr)
-    return figures
 
 
 def _herd(label: str, port: int, count: int, origin_port: int) -> dict[str, Any]:
@@ -213,32 +244,6 @@ def _server(what: str) -> Iterator[tuple[int, int]]:
         process.wait()
         if process.stdout is not None:
             process.stdout.close()
-
-
-@contextlib.contextmanager
-def _varnish(origin_port: int) -> Iterator[tuple[int, int]]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        vcl = Path(folder) / "edge.vcl"
-        text = (DEPLOY / "varnish.vcl").read_text()
-        vcl.write_text(text.replace('.port = "8080";', f'.port = "{origin_port}";'))
-        command = [str(DEPLOY / "varnish.sh"), "-F", "-f", str(vcl), "-a", f"127.0.0.1:{port}"]
-        command += ["-j", "none", "-n", f"{folder}/work", "-s", "malloc,256m"]
-        with open(Path(folder) / "log", "wb") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log)
-            try:
-                for _ in range(200):
-                    with socket.socket() as probe:
-                        if probe.connect_ex(("127.0.0.1", port)) == 0:
-                            break
-                    time.sleep(0.05)
-                yield port, process.pid
-            finally:
-                process.terminate()
-                process.wait()
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 A viewer has two renditions, picture and sound, and for each a connection that reloads the playlist (blocking,
 delta updates) and one that fetches each part as soon as the playlist names it: what hls.js does at the live
-edge. Part bodies are dropped in the kernel (MSG_TRUNC, tcp(7)), their lengths checked; of the playlists every
-hundredth is read.
+edge. Part bodies are dropped in the kernel (MSG_TRUNC, tcp(7); not over TLS), their lengths checked; of the
+playlists every hundredth is read.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import gzip
 import resource
 import select
 import socket
+import ssl
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -72,11 +73,13 @@ class Played:
 
 
 class _Connection:
-    __slots__ = ("left", "number", "parts", "peer", "queue", "socket", "track", "want")
+    __slots__ = ("left", "number", "parts", "peer", "queue", "socket", "tls", "track", "want")
 
-    def __init__(self, port: int, track: str, *, parts: bool) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port))
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def __init__(self, port: int, track: str, tls: ssl.SSLContext | None, *, parts: bool) -> None:
+        plain = socket.create_connection(("127.0.0.1", port))
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket = plain if tls is None else tls.wrap_socket(plain)
+        self.tls = tls is not None
         self.socket.setblocking(False)
         self.track, self.parts = track, parts
         self.number = -1
@@ -93,7 +96,20 @@ class _Connection:
 class Load:
     """``viewers`` that play from ``port`` until `play` is over. Raises ConnectionError on a wrong answer."""
 
-    def __init__(self, port: int, viewers: int, *, media: bool = True) -> None:
+    def __init__(
+        self,
+        port: int,
+        viewers: int,
+        *,
+        media: bool = True,
+        tls: bool = False,
+        pace_s: float | None = None,
+    ) -> None:
+        """``pace_s``: the server doesn't block, so all reload together, this often."""
+        self._pace_s = pace_s
+        context = ssl.create_default_context() if tls else None
+        if context is not None:
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         self._epoll = select.epoll()
         self._connections: dict[int, _Connection] = {}
         self._reloading: list[_Connection] = []
@@ -104,10 +120,10 @@ class Load:
         self._played = Played()
         for _ in range(viewers):
             for track in PART_BYTES:
-                reloading = self._add(_Connection(port, track, parts=False))
+                reloading = self._add(_Connection(port, track, context, parts=False))
                 self._reloading.append(reloading)
                 if media:
-                    reloading.peer = self._add(_Connection(port, track, parts=True))
+                    reloading.peer = self._add(_Connection(port, track, context, parts=True))
 
     def close(self) -> None:
         for connection in self._connections.values():
@@ -122,9 +138,19 @@ class Load:
         self._until_s = played.began_s + seconds
         for connection in self._reloading:
             self._ask(connection, first)
-        while self._open:
-            events = self._epoll.poll(10)
-            if not events:
+        number, due_s = first, played.began_s + (self._pace_s or 0.0)
+        while True:
+            now_s = time.monotonic()
+            paced = self._pace_s is not None and now_s < self._until_s
+            if paced and now_s >= due_s:
+                number, due_s = number + 1, due_s + (self._pace_s or 0.0)
+                for connection in self._reloading:
+                    if connection.number == -1:
+                        self._ask(connection, number)
+            if not self._open and not paced:
+                break
+            events = self._epoll.poll(max(0.0, due_s - now_s) if paced else 10)
+            if not events and not paced:
                 raise ConnectionError("nothing came for ten seconds")
             for file, _ in events:
                 self._read(self._connections[file])
@@ -148,9 +174,19 @@ class Load:
         connection.socket.send(request)
         self._open += 1
         self._played.requests += 1
-        connection.want = not connection.parts and self._played.requests % READ_EVERY == 0
+        read = self._pace_s is None and self._played.requests % READ_EVERY == 0
+        connection.want = read and not connection.parts
 
     def _read(self, connection: _Connection) -> None:
+        if not connection.tls:
+            self._step(connection)
+            return
+        # What TLS has read and not given out doesn't wake epoll.
+        with contextlib.suppress(ssl.SSLWantReadError):
+            while connection.number != -1:
+                self._step(connection)
+
+    def _step(self, connection: _Connection) -> None:
         if connection.left == 0:
             data = connection.socket.recv(1024 if connection.parts else 16_384)
             end = data.find(b"\r\n\r\n") + 4
@@ -167,7 +203,8 @@ class Load:
         if connection.left:
             with contextlib.suppress(BlockingIOError):
                 size = min(connection.left, len(self._buffer))
-                got = connection.socket.recv_into(self._buffer, size, socket.MSG_TRUNC)
+                flags = 0 if connection.tls else socket.MSG_TRUNC
+                got = connection.socket.recv_into(self._buffer, size, flags)
                 if got == 0:
                     raise ConnectionError("closed within a body")
                 connection.left -= got
@@ -183,7 +220,7 @@ class Load:
             return
         now_s = time.monotonic()
         self._played.arrivals.append((number, now_s))
-        if now_s < self._until_s:
+        if now_s < self._until_s and self._pace_s is None:
             self._ask(connection, number + 1)
         if (peer := connection.peer) is not None:
             if peer.number == -1:

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from hls_bridge.part import Event
 from hls_bridge.program import Program, ProgramSettings
+from hls_bridge.sound_gate import SoundGate
 from sfu.media import Participant, ParticipantClosed, Source, Tap
 
 __all__ = ["BridgeConfig", "Sink", "main", "now_us"]
@@ -92,9 +93,13 @@ async def main(
         async def deliver() -> None:
             # A lost origin ends this task and with it all others. It is not left to whoever awaits it: a
             # worker that is told to stop meanwhile would never get there.
+            gate = SoundGate()
             with contextlib.suppress(ConnectionError):
                 while (event := await events.get()) is not None:
-                    await sink.send(event)
+                    for each in gate.push(event):
+                        await sink.send(each)
+                for each in gate.end():
+                    await sink.send(each)
 
         taps = [await participant.tap(source, encoding=config.encoding) for source in sources]
         delivery = asyncio.create_task(deliver())

@@ -135,8 +135,8 @@ class Epoch:
     def end(self, until_us: int | None = None) -> int:
         """End all tracks at one time; returns it. ``until_us``: sound that lies later is the next epoch's."""
         self._emit(EpochEnd())
-        self.ladder.end()
-        end_us = self._last_us if until_us is None else until_us
+        pictures_us = self.ladder.end()
+        end_us = max(self._last_us, pictures_us) if until_us is None else until_us
         self._sound.fill(end_us)
         self._sound.end(until_us)
         return end_us

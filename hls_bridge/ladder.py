@@ -12,11 +12,15 @@ from hls_bridge.encoder import VIDEO_TIME_BASE, PassthroughTrack
 from hls_bridge.packager import Sample, TrackPackager
 from hls_bridge.part import Event, TrackSpec
 from hls_bridge.rendition import Rendition, base_tier
-from hls_bridge.rung import QUEUE_PICTURES, Picture, Rung
+from hls_bridge.rung import Picture, Rung
+from hls_bridge.thinning import Thinning
 
 __all__ = ["Ladder"]
 
 log = logging.getLogger(__name__)
+
+SHED_RUNGS = 60
+"""Pictures that wait. Two seconds at 30 a second: a rung that is further behind will not catch up."""
 
 
 class Ladder:
@@ -40,6 +44,7 @@ class Ladder:
         self._collector = PartCollector(emit)
         self._realtime = realtime
         self._overloaded = False
+        self._thinning = Thinning(grid_fps)
         self._source: TrackPackager | None = None
         self._source_spec: TrackSpec | None = None
         self._fps = grid_fps
@@ -91,13 +96,10 @@ class Ladder:
         if not self.rungs:
             return
         behind = max(rung.behind for rung in self.rungs) if self._realtime else 0
-        if behind > QUEUE_PICTURES:
+        if behind > SHED_RUNGS:
             self._shed()
-        if not self._cuts(picture) and (
-            behind > 2 * QUEUE_PICTURES or (behind > QUEUE_PICTURES // 2 and self._is_odd(picture))
-        ):
-            return
-        self.rungs[0].push(picture)
+        if (fewer := self._thinning.thin(picture, behind)) is not None:
+            self.rungs[0].push(fewer)
 
     def push_source(self, data: bytes, pts: int, *, keyframe: bool, begins_segment: bool) -> None:
         """An access unit of the source for the passthrough rung; ``pts`` in 1/90000 s."""
@@ -112,25 +114,16 @@ class Ladder:
         if self.rungs:
             self.rungs[0].flush()
 
-    def end(self) -> None:
-        """End the open segments of all rungs and join their threads."""
+    def end(self) -> int:
+        """End the open segments of all rungs and join their threads; returns where their pictures end, in
+        microseconds (0: at the source's times)."""
         if self._source is not None:
             for part in self._source.end(VIDEO_TIME_BASE.denominator // self._fps):
                 self._collector.add(part)
         if self.rungs:
             self.rungs[0].finish()
         self._collector.end()
-
-    @staticmethod
-    def _cuts(picture: Picture) -> bool:
-        """Whether a segment begins or (in some rung) ends with it: such a picture is never left out."""
-        ends = picture.slot is not None and picture.next_cut_slot is not None
-        return picture.begins_segment or (ends and (picture.slot or 0) + 2 >= (picture.next_cut_slot or 0))
-
-    def _is_odd(self, picture: Picture) -> bool:
-        # Half the rate first: holes of one picture don't split a player's buffer, longer ones do.
-        slot = picture.slot if picture.slot is not None else picture.source
-        return bool(slot // (2 if self._fps > 30 else 1) % 2)
+        return max((rung.end_pts for rung in self.rungs), default=0) * 100 // 9
 
     def _shed(self) -> None:
         if self._overloaded:

@@ -223,6 +223,9 @@ class Live:
 
     def _start_epoch(self, event: EpochStart) -> set[str]:
         changed = self._close_all() | self._running()
+        for track in self.tracks.values():
+            # What a crash kept one rung from making won't come: whatever follows is of the new epoch.
+            self._fill_gap(track, self._next_msn)
         self._epoch += 1
         self._ending = False
         self._base_msn = self._next_msn
@@ -284,9 +287,7 @@ class Live:
             self._close(track)
 
     def _open_segment(self, track: Track, msn: int) -> ListedSegment:
-        segments = track.segments
-        while segments and segments[-1].msn < msn - 1:
-            segments.append(self._gap(track, segments[-1].msn + 1))
+        self._fill_gap(track, msn)
         begins_epoch = msn == self._base_msn and self._epoch > 0
         segment = ListedSegment(
             msn,
@@ -296,8 +297,14 @@ class Live:
             self._walls[track.source, msn],
             begins_epoch,
         )
-        segments.append(segment)
+        track.segments.append(segment)
         return segment
+
+    def _fill_gap(self, track: Track, msn: int) -> None:
+        """Up to the segment before ``msn``, if there is any."""
+        segments = track.segments
+        while segments and not track.stopped and segments[-1].msn < msn - 1:
+            segments.append(self._gap(track, segments[-1].msn + 1))
 
     def _gap(self, track: Track, msn: int) -> ListedSegment:
         """A segment of which nothing came in this track (RFC 8216bis 4.4.4.7)."""

@@ -78,6 +78,12 @@ class PartCutter:
         """The segment that the next sample goes into (held samples aside)."""
         return self._segment
 
+    @property
+    def promised(self) -> bool:
+        """Whether a part of the segment must follow of which there is no sample yet: players have its name,
+        and some take it for an error when it doesn't come."""
+        return self._index > 0 and not self._open and self._held is None
+
     def push(self, sample: Sample) -> list[CutPart]:
         out: list[CutPart] = []
         self._elastic = sample.duration is None
@@ -161,7 +167,12 @@ class PartMuxer:
         self._count = 0
 
     def mux(self, samples: tuple[Sample, ...]) -> bytes:
-        """A moof and its mdat; what the muxer writes before (ftyp and moov) is dropped."""
+        """A moof and its mdat; what the muxer writes before (ftyp and moov) is dropped.
+
+        Raises ValueError for a sample without data: the muxer leaves it out, and a part of nothing else would
+        have no moof (mov_write_packet in FFmpeg's movenc.c)."""
+        if any(sample.packet.size == 0 for sample in samples):
+            raise ValueError("a sample without data can't be in a part")
         self._count += 1
         written = io.BytesIO()
         options = {**_PART, "fragment_index": str(self._count)}
@@ -176,17 +187,21 @@ class PartMuxer:
                 packet.time_base = self._time_base
                 container.mux(packet)
         data = written.getvalue()
-        return data[_first_moof(data) :]
+        at = _first_moof(data)
+        if at is None:
+            times = [(sample.pts, sample.duration, sample.packet.size) for sample in samples]
+            raise ValueError(f"no moof in the muxer's {len(data)} bytes for (pts, duration, size) {times}")
+        return data[at:]
 
 
-def _first_moof(data: bytes) -> int:
+def _first_moof(data: bytes) -> int | None:
     """Offset of the first moof box (ISO/IEC 14496-12 section 4.2)."""
     at = 0
     while at + 8 <= len(data):
         if data[at + 4 : at + 8] == b"moof":
             return at
         at += max(8, int.from_bytes(data[at : at + 4], "big"))
-    raise ValueError("the muxer wrote no fragment")
+    return None
 
 
 class TrackPackager:
@@ -201,6 +216,11 @@ class TrackPackager:
         self._muxer = PartMuxer(template, time_base)
         self._first_segment = first_segment
         self._sound = template.type == "audio"
+
+    @property
+    def promised(self) -> bool:
+        """As the cutter's."""
+        return self._cutter.promised
 
     def push(self, sample: Sample) -> list[Part]:
         return [self._part(cut) for cut in self._cutter.push(sample)]

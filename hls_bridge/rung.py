@@ -17,13 +17,11 @@ from hls_bridge.packager import Sample, TrackPackager
 from hls_bridge.part import Event, TrackSpec, TrackStart, TrackStop
 from hls_bridge.rendition import Rendition
 
-__all__ = ["Picture", "Rung"]
+__all__ = ["TICKS", "Picture", "Rung"]
 
 log = logging.getLogger(__name__)
 
 TICKS = VIDEO_TIME_BASE.denominator
-QUEUE_PICTURES = 60
-"""Two seconds at 30 a second: a rung that is further behind will not catch up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +38,8 @@ class Picture:
     slot: int | None = None
     """Place in a constant frame rate; None: timed by the source."""
     next_cut_slot: int | None = None
+    slots: int = 1
+    """How long it is shown, where it has a place."""
 
 
 _Item = Picture | frozenset[str] | threading.Event | None
@@ -76,6 +76,7 @@ class Rung(threading.Thread):
         self._encoder: VideoEncoder | None = None
         self._packager: TrackPackager | None = None
         self._last_pts = -TICKS
+        self._end_pts = 0
         self._scaled: tuple[int, av.VideoFrame] | None = None
         self.failed = False
         if active:
@@ -85,6 +86,11 @@ class Rung(threading.Thread):
     def running(self) -> bool:
         """Whether it encodes at present."""
         return self._packager is not None
+
+    @property
+    def end_pts(self) -> int:
+        """Where its pictures end, once it has finished; 0 where they are timed by the source."""
+        return self._end_pts
 
     @property
     def _idle(self) -> bool:
@@ -144,6 +150,7 @@ class Rung(threading.Thread):
                 log.warning("rendition %s ends: %s", self.rendition.name, error)
                 self.failed = True
                 self._close(TICKS // self.rendition.fps)
+        self._keep_promise()
         self._close(TICKS // self.rendition.fps)
         if self.below is not None:
             self.below.finish()
@@ -170,8 +177,10 @@ class Rung(threading.Thread):
         duration: int | None = None
         ends = False
         if picture.slot is not None:
-            duration = TICKS // self.rendition.fps
-            ends = picture.next_cut_slot is not None and picture.slot + self._divisor >= picture.next_cut_slot
+            slots = max(picture.slots, self._divisor)
+            duration = slots * TICKS // self._grid_fps
+            ends = picture.next_cut_slot is not None and picture.slot + slots >= picture.next_cut_slot
+            self._end_pts = picture.pts + duration
         packets = self._encoder.encode(scaled, picture.pts, idr=picture.begins_segment)
         for packet in packets:
             sample = Sample(
@@ -208,6 +217,19 @@ class Rung(threading.Thread):
             self.rendition.name, self._encoder.template, VIDEO_TIME_BASE, first_segment=segment
         )
         self._collector.join(self.rendition.name, segment)
+
+    def _keep_promise(self) -> None:
+        """The last picture once more, where players wait for a part that the segment has nothing for."""
+        if self._encoder is None or self._packager is None or self._scaled is None:
+            return
+        if not self._packager.promised:
+            return
+        duration = TICKS // self.rendition.fps
+        for packet in self._encoder.encode(self._scaled[1], self._end_pts, idr=False):
+            sample = Sample(packet, self._end_pts, False, False, duration)
+            self._end_pts += duration
+            for part in self._packager.push(sample):
+                self._collector.add(part)
 
     def _close(self, duration: int) -> None:
         if self._packager is not None:

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 PATIENCE_US = 200_000
 """Sound this late is no longer waited for: silence takes its place."""
+FRAME_US = -(-SoundEncoder.FRAME * 1_000_000 // SAMPLE_RATE)
 LONGEST_GAP = SAMPLE_RATE
 """Gaps up to a second (DTX, losses) are filled within the source's own clock."""
 
@@ -136,11 +137,13 @@ class SoundPath:
         no sound) is encoded again in the next one."""
         if self._packager is None:
             return
-        if until_us is None:
-            self._known_until_us = 1 << 62
-            self._package()
-        else:
-            self.know_until(until_us)
+        self.know_until(1 << 62 if until_us is None else until_us)
+        if self._packager.promised:
+            if not self._held and self._timeline is not None:
+                self.fill(self._timeline.position_us + FRAME_US)
+            if self._held:
+                self._package_next()
+        if until_us is not None:
             left = [pcm for at, pcm in self._encoded if at >= self._packaged]
             self._pending = np.concatenate([*left, self._pending])
         self._encoded = []
@@ -168,16 +171,20 @@ class SoundPath:
         if self._packager is None or self._known_until_us is None:
             return
         while self._held:
-            sample = self._held[0]
-            next_us = (sample.pts + SoundEncoder.FRAME) * 1_000_000 // SAMPLE_RATE
+            next_us = (self._held[0].pts + SoundEncoder.FRAME) * 1_000_000 // SAMPLE_RATE
             if next_us >= self._known_until_us:
                 return
-            if self._cuts_us and next_us >= self._cuts_us[0]:
-                sample.ends_segment = True
-                self._cuts_us.pop(0)
-            self._held.pop(0)
-            self._packaged = sample.pts + SoundEncoder.FRAME
-            while self._encoded and self._encoded[0][0] < self._packaged:
-                self._encoded.pop(0)
-            for part in self._packager.push(sample):
-                self._emit(PartGroup((part,)))
+            self._package_next()
+
+    def _package_next(self) -> None:
+        assert self._packager is not None
+        sample = self._held.pop(0)
+        next_us = (sample.pts + SoundEncoder.FRAME) * 1_000_000 // SAMPLE_RATE
+        if self._cuts_us and next_us >= self._cuts_us[0]:
+            sample.ends_segment = True
+            self._cuts_us.pop(0)
+        self._packaged = sample.pts + SoundEncoder.FRAME
+        while self._encoded and self._encoded[0][0] < self._packaged:
+            self._encoded.pop(0)
+        for part in self._packager.push(sample):
+            self._emit(PartGroup((part,)))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -97,3 +98,54 @@ async def test_nginx_checks_tokens_and_speaks_http2(site: Site, tmp_path: Path) 
         assert b"\n./b1/720p30.m3u8\n" in body
         assert (await get("/hls/t/good/secret/b1/720p30.m3u8?_HLS_msn=3&_HLS_part=1"))[0] == "200"
         assert (await get("/api/v1/streams/s/manifest.m3u8"))[0] == "200"
+
+
+class Behind:
+    """What stands behind nginx: notes the head of each request, and how many connections came."""
+
+    def __init__(self) -> None:
+        self.connections = 0
+        self.heads: list[str] = []
+        self.tasks: list[asyncio.Task[None] | None] = []
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self.tasks.append(asyncio.current_task())
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+                self.heads.append(head)
+                check = head.startswith("get /hls/auth/")
+                answer = b"204 No Content\r\n\r\n" if check else b"200 OK\r\nContent-Length: 2\r\n\r\nok"
+                writer.write(b"HTTP/1.1 " + answer)
+                await writer.drain()
+        writer.close()
+
+
+async def test_nginx_keeps_its_connections_and_all_headers(tmp_path: Path) -> None:
+    """A location that sets one header of its own inherits none: each reload had a connection to itself."""
+    behind = Behind()
+    server = await asyncio.start_server(behind.serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    curl = shutil.which("curl")
+    assert curl, "curl is missing: apt-get install curl"
+    async with server:
+        with nginx(tmp_path, port, port, "hush") as tls:
+            for path in ("/hls/s/b/720p30.m3u8", "/hls/t/good/s/b/720p30.m3u8", "/api/v1/streams"):
+                behind.connections, behind.heads = 0, []
+                url = f"https://127.0.0.1:{tls}{path}"
+                process = await asyncio.create_subprocess_exec(
+                    curl, "-sk", "-H", "Host: live.example", url, url, url
+                )
+                await process.wait()
+                heads = [head for head in behind.heads if "/hls/auth/" not in head]
+                assert len(heads) == 3, path
+                assert behind.connections <= 2, "one upstream, one connection"
+                for head in heads:
+                    assert "\r\nhost: live.example\r\n" in head
+                    assert "\r\nx-forwarded-for: 127.0.0.1\r\n" in head
+                    assert "\r\nx-forwarded-proto: https\r\n" in head
+                    assert "\r\nconnection:" not in head
+                    assert ("\r\nx-edge-key: hush\r\n" in head) == ("/hls/p/" in head)
+        # nginx has gone, and its connections with it.
+        await asyncio.gather(*(task for task in behind.tasks if task))

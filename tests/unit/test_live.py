@@ -254,6 +254,29 @@ def test_what_ends_an_epoch_is_in_the_last_playlist() -> None:
     assert d.closed[1].data == b"01"
 
 
+def test_after_a_crash_no_hint_names_a_gap() -> None:
+    """One rung was a segment behind when the worker died: the next epoch has no such part for it."""
+    d = Driver()
+    d.epoch(V, L)
+    d.parts(V, 0, range(6))
+    d.parts(L, 0, range(6))
+    d.parts(V, 1, range(6))
+    d.parts(V, 2, range(2))
+    d.epoch(V, L)
+    assert hints(d) == ["720p30/3.0.m4s", "360p30/3.0.m4s"]
+    low = d.live.tracks["360p30"]
+    assert [(s.msn, s.gap) for s in low.segments] == [(0, False), (1, True), (2, True)]
+    assert d.live.part_may_come("360p30", 3, 0)
+    d.start_us += 6_000_000
+    for track in (L, V):
+        d.parts(track, 0, range(1))
+    assert [(s.msn, s.gap, s.discontinuity) for s in low.segments[1:]] == [
+        (1, True, False),
+        (2, True, False),
+        (3, False, True),
+    ]
+
+
 def test_the_end() -> None:
     d = Driver()
     d.epoch(V)

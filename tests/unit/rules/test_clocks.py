@@ -12,6 +12,7 @@ from tests.unit.rules.tree import PACKAGES, ROOT, modules, sources
 
 # Driver -> why it owns a clock. A folder ends in a slash.
 DRIVERS = {
+    "hls_bridge/bench_edge.py": "a benchmark: its certificate is valid from now on",
     "hls_bridge/bench_origin.py": "a benchmark: it measures elapsed time",
     "hls_bridge/bench_origin_load.py": "a benchmark: it measures elapsed time",
     "hls_bridge/bench_origin_server.py": "a benchmark: it publishes in real time",
