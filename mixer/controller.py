@@ -103,8 +103,7 @@ class _Mixer:
         self._layout: dict[str, Any] | None = None
         self._speaker: str | None = None
         self._images: dict[str, bytes | None] = {}
-        """Those that the layout names."""
-        self._images_told: set[str] = set()
+        """Those that the stage's layout names."""
 
     @property
     def pid(self) -> int | None:
@@ -144,7 +143,6 @@ class _Mixer:
     def _started(self, worker: Worker) -> None:
         """A fresh process knows nobody."""
         self._hosts.clear()
-        self._images_told.clear()
         self._layout = self._speaker = None
         self._tell(worker)
 
@@ -171,11 +169,13 @@ class _Mixer:
         named = _assets(layout)
         # Images are loaded in a moment: until then the old layout stays.
         if layout != self._layout and named <= self._images.keys():
-            for asset_id in named - self._images_told:
+            # The process keeps what the layout that it was told last names.
+            kept = _assets(self._layout) if self._layout is not None else frozenset()
+            for asset_id in named - kept:
                 if (image := self._images[asset_id]) is not None:
                     worker.send(message_to_document(AddAsset(asset_id, image)))
             worker.send({"type": "layout", "layout": layout})
-            self._layout, self._images_told = layout, set(named)
+            self._layout = layout
         speaker = stage.speaker if stage.speaker in documents else None
         if speaker != self._speaker:
             message: Message = SetSpeaker(speaker)
