@@ -161,6 +161,7 @@ async def test_the_owner_directs(show: Show, open_page: Open) -> None:
     ):
         answer = await show.call("PUT", "/layout", wrong)
         assert (answer.problem, answer.json["code"]) == ("bad-layout", code)
+    assert layout.items() <= (await show.call("GET", "/stage")).json["layout"].items()
     assert (await show.call("PUT", "/layout", {"layout": "circle"})).problem == "invalid-request"
     assert (await show.call("DELETE", f"/stage/{bob}")).status == 204
     assert (await guest.next("notice"))["type"] == "stage-removed"
