@@ -1,7 +1,8 @@
 """What a mix costs: CPU seconds per second of program, split into its parts; microseconds on a GPU.
 
 ``spillway bench mixer --hosts 9 --size 1920x1080`` prints progress on stderr and one JSON object as
-the last line of stdout. Needs neither the engine nor a network.
+the last line of stdout; ``--hosts 9 2 4 16`` measures the others too (``by_hosts``) and prints a table on
+stderr. Needs neither the engine nor a network.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any
@@ -214,7 +215,7 @@ def _last_decoded(units: list[EncodedPicture]) -> Picture:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of ``spillway bench mixer``."""
-    parser.add_argument("--hosts", type=int, default=9)
+    parser.add_argument("--hosts", type=int, nargs="+", default=[9], metavar="N")
     parser.add_argument("--size", default="1920x1080")
     parser.add_argument("--fps", type=int, default=30, choices=(30, 60))
     parser.add_argument("--seconds", type=int, default=4)
@@ -223,13 +224,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    """What ``measure`` returns, for these flags."""
+    """What ``measure`` returns for the first number of hosts, and ``by_hosts`` for all if there are more."""
     width, _, height = options.size.partition("x")
-    return measure(
-        options.hosts,
-        (int(width), int(height)),
-        fps=options.fps,
-        seconds=options.seconds,
-        preset=options.preset,
-        gpu=not options.no_gpu,
-    )
+    results = [
+        measure(
+            hosts,
+            (int(width), int(height)),
+            fps=options.fps,
+            seconds=options.seconds,
+            preset=options.preset,
+            gpu=hosts == options.hosts[0] and not options.no_gpu,
+        )
+        for hosts in options.hosts
+    ]
+    if len(results) == 1:
+        return results[0]
+    for row in _table(results):
+        print(row, file=sys.stderr)
+    return results[0] | {"by_hosts": {str(result["hosts"]): result for result in results}}
+
+
+def _table(results: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Rows of Markdown; CPU seconds per second of program."""
+    yield "| hosts | encodings | all in | decode | composite | encode | sound | bitrate | PSNR |"
+    yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+    for each in results:
+        encodings = ", ".join(f"{count} x {rid}" for rid, count in each["encodings"].items() if count)
+        parts = [f"{each[part]:.2f}" for part in ("cpu_s_per_s", "decode", "composite", "encode", "sound")]
+        parts[2] += f" ({each['composite_share']:.1%})"
+        quality = f"{each['bitrate_bps'] / 1e6:.1f} Mb/s | {each['psnr_db']:.1f} dB"
+        yield f"| {each['hosts']} | {encodings} | {' | '.join(parts)} | {quality} |"

@@ -98,11 +98,18 @@ class ClockEstimate:
         self._offset_us = float(delay[-1] + np.median((y - self._skew * x)[keep]))
 
 
+YOUTH = 3
+
+
 class LatenessEstimate:
     """How late packets come, as a quantile that forgets (as WebRTC's NetEq does).
 
     97 % with a memory of 500 packets (10 s of 20 ms sound): three packets in a hundred may be
     concealed, which in-band FEC mostly repairs, for a delay that jitter bursts do not inflate.
+
+    A young estimate remembers a third of its life: what is late while a host and its decoders start counts
+    (1/3)^3 of itself, less than 4 %, after three times as long; with equal weights it stood above the
+    quantile for 22 s if it was the first second.
     """
 
     BUCKET_US = 2_500
@@ -119,8 +126,7 @@ class LatenessEstimate:
         """A packet came ``lateness_us`` after the earliest moment possible."""
         bucket = min(max(int(lateness_us // self.BUCKET_US), 0), self.BUCKETS - 1)
         self._seen += 1
-        # The first packets count more than the steady forgetting would let them.
-        forget = min(self._forget, 1 - 1 / (self._seen + 1))
+        forget = min(self._forget, 1 - 1 / (self._seen / YOUTH + 1))
         self._weights *= forget
         self._weights[bucket] += 1 - forget
         # A quantile of 500 packets hardly moves within 8.

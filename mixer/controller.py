@@ -8,7 +8,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mixer.layout import parse_layout
-from mixer.messages import AddAsset, Message, Problem, RemoveHost, SetHost, SetSpeaker, VideoSource
+from mixer.messages import AddAsset, Message, Problem, RemoveHost, SetHost, SetSpeaker, Stats, VideoSource
+from mixer.sync import Delay
+from mixer.timing import STAGES, Spent
 from mixer.wire import event_from_document, message_to_document
 from sfu.events import StageChanged, StreamEvent
 from sfu.media import Source
@@ -54,12 +56,26 @@ class Mixers:
         self._on_problem = on_problem
         self._load_asset = load_asset
         self._running: dict[str, _Mixer] = {}
+        self.spent = dict.fromkeys(STAGES, Spent())
+        """Of all mixers since the node started."""
+        self.skipped = 0
+        """Pictures of programs left out because the machine was too slow."""
         sfu.listeners.append(self._handle)
 
     def pid(self, stream_id: str) -> int | None:
         """Of the stream's mixer process."""
         mixer = self._running.get(stream_id)
         return mixer.pid if mixer is not None else None
+
+    @property
+    def delay(self) -> Delay:
+        """Of the host who is waited for longest."""
+        return max((mixer.delay for mixer in self._running.values()), default=Delay())
+
+    def _count(self, stats: Stats) -> None:
+        self.skipped += stats.skipped
+        for stage, spent in stats.spent.items():
+            self.spent[stage] = self.spent[stage].plus(spent)
 
     def _handle(self, event: StreamEvent) -> None:
         if not isinstance(event, StageChanged):
@@ -70,7 +86,9 @@ class Mixers:
             return
         stream = self._sfu.router.get(event.stream_id)
         if stream is not None and not stream.closed and len(stream.stage.sending) > 1:
-            mixer = _Mixer(self._sfu, event.stream_id, self._arguments, self._on_problem, self._load_asset)
+            mixer = _Mixer(
+                self._sfu, event.stream_id, self._arguments, self._on_problem, self._load_asset, self._count
+            )
             self._running[event.stream_id] = mixer
             self._sfu.tasks.spawn(self._run(mixer), f"mixer {event.stream_id}")
 
@@ -91,20 +109,22 @@ class _Mixer:
         arguments: Mapping[str, Any],
         on_problem: OnProblem,
         load_asset: LoadAsset,
+        on_stats: Callable[[Stats], None],
     ) -> None:
         self._sfu = sfu
         self.stream_id = stream_id
         self._arguments = arguments
         self._on_problem = on_problem
         self._load_asset = load_asset
+        self._on_stats = on_stats
+        self.delay = Delay()
         self.changed = asyncio.Event()
         self._worker: Worker | None = None
         self._hosts: dict[str, dict[str, Any]] = {}
         self._layout: dict[str, Any] | None = None
         self._speaker: str | None = None
         self._images: dict[str, bytes | None] = {}
-        """Those that the layout names."""
-        self._images_told: set[str] = set()
+        """Those that the stage's layout names."""
 
     @property
     def pid(self) -> int | None:
@@ -144,7 +164,6 @@ class _Mixer:
     def _started(self, worker: Worker) -> None:
         """A fresh process knows nobody."""
         self._hosts.clear()
-        self._images_told.clear()
         self._layout = self._speaker = None
         self._tell(worker)
 
@@ -171,11 +190,13 @@ class _Mixer:
         named = _assets(layout)
         # Images are loaded in a moment: until then the old layout stays.
         if layout != self._layout and named <= self._images.keys():
-            for asset_id in named - self._images_told:
+            # The process keeps what the layout that it was told last names.
+            kept = _assets(self._layout) if self._layout is not None else frozenset()
+            for asset_id in named - kept:
                 if (image := self._images[asset_id]) is not None:
                     worker.send(message_to_document(AddAsset(asset_id, image)))
             worker.send({"type": "layout", "layout": layout})
-            self._layout, self._images_told = layout, set(named)
+            self._layout = layout
         speaker = stage.speaker if stage.speaker in documents else None
         if speaker != self._speaker:
             message: Message = SetSpeaker(speaker)
@@ -185,7 +206,10 @@ class _Mixer:
     async def _listen(self, worker: Worker) -> None:
         async for document in worker.messages():
             event = event_from_document(document)
-            if isinstance(event, Problem):
+            if isinstance(event, Stats):
+                self.delay = event.delay
+                self._on_stats(event)
+            elif isinstance(event, Problem):
                 log.info("mixer of stream %s: %s", self.stream_id, event.text)
                 self._on_problem(self.stream_id, event)
         self.changed.set()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from mixer.layout import LayoutSpec
+from mixer.sync import Delay
+from mixer.timing import Spent, StageName
 from sfu.media import Source
 
 __all__ = [
@@ -146,13 +149,16 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Once a second, counted since the start."""
+    """Once a second, counted since the last one."""
 
     frames: int
     skipped: int
     """Output frames left out because the machine was too slow."""
     bitrate_bps: int
     """Target of the full encoding."""
+    delay: Delay
+    """Of the host who is waited for longest."""
+    spent: Mapping[StageName, Spent]
 
 
 Event = Ready | Problem | Stats

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Protocol
 
@@ -14,6 +16,10 @@ from sfu.media import Participant, ParticipantClosed
 __all__ = ["mix"]
 
 log = logging.getLogger(__name__)
+
+NICER = -3
+"""Added to the process's niceness: sound that is late because another program had its turn raises the delay.
+The engine's threads, which carry packets for everyone, come before it (-5, udp/src/priority.rs)."""
 
 
 class WorkerParticipant(Participant, Protocol):
@@ -31,6 +37,9 @@ class WorkerParticipant(Participant, Protocol):
 async def mix(participant: WorkerParticipant) -> None:
     """``arguments`` are the fields of MixerConfig."""
     config = MixerConfig(**participant.arguments)
+    # Threads inherit it (setpriority(2)): before the first is started.
+    with contextlib.suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, 0, os.getpriority(os.PRIO_PROCESS, 0) + NICER)
 
     # both are CLOCK_MONOTONIC, but the engine counts from its start, and only the loop's thread may ask it
     offset_us = participant.now_us() - monotonic_us()

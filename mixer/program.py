@@ -10,6 +10,7 @@ from mixer.composite import Compositor, Picture
 from mixer.encode import KEYFRAME_S, VIDEO_RATE, EncodedPicture, VideoEncoder
 from mixer.messages import MixerConfig
 from mixer.stage import Stage
+from mixer.timing import Timing
 from sfu.media import RtpPacket
 from sfu.packetize import H264Packetizer
 
@@ -101,6 +102,10 @@ class PictureOutput:
         self._shares = shares
 
     @property
+    def timing(self) -> Timing:
+        return self._stage.timing
+
+    @property
     def encoder_name(self) -> str:
         return self._encodings[FULL].encoder.name
 
@@ -139,17 +144,20 @@ async def run_pictures(
     send: Callable[[str, list[RtpPacket]], None],
 ) -> None:
     """Compose and encode at every tick, for ever; ``pool`` has at least two threads."""
+    timing = output.timing
     loop = asyncio.get_running_loop()
+
+    async def encode(rid: str, picture: Picture, rtp_time: int, at_us: int) -> None:
+        send(rid, await loop.run_in_executor(pool, output.encode, rid, picture, rtp_time, at_us))
+
     while True:
         wait_us = clock.due_us() - now()
         await asyncio.sleep(max(wait_us, 0) / 1e6)
-        at_us, rtp_time = clock.take(now())
+        began_us = now()
+        at_us, rtp_time = clock.take(began_us)
+        timing.add("tick", began_us - at_us)
         pictures = await loop.run_in_executor(pool, output.compose, at_us)
-        results = await asyncio.gather(
-            *(
-                loop.run_in_executor(pool, output.encode, rid, picture, rtp_time, at_us)
-                for rid, picture in pictures.items()
-            )
-        )
-        for rid, packets in zip(pictures, results, strict=True):
-            send(rid, packets)
+        composed_us = now()
+        timing.add("composite", composed_us - began_us)
+        await asyncio.gather(*(encode(rid, picture, rtp_time, at_us) for rid, picture in pictures.items()))
+        timing.add("encode", now() - composed_us)

@@ -11,7 +11,8 @@ from mixer.decode import DeviceDecoding
 from mixer.layout import Animator, Host, LayoutSpec, Subject, arrange, check_layout
 from mixer.messages import SetHost, SetLevel
 from mixer.staging import stage_scene
-from mixer.sync import HostSync
+from mixer.sync import Delay, HostSync
+from mixer.timing import Timing
 from mixer.video import VideoInput
 
 __all__ = ["HostState", "Stage"]
@@ -72,6 +73,7 @@ class Stage:
         self._drawn: dict[Subject, Picture | None] = {}
         self._names: dict[str, str] = {}
         self._animator = Animator(arrange([], self._spec, self._size))
+        self.timing = Timing()
 
     @property
     def hosts(self) -> dict[str, HostState]:
@@ -107,6 +109,12 @@ class Stage:
             tiles = self._animator.target.tiles
         return {tile.subject: (round(tile.rect.w), round(tile.rect.h)) for tile in tiles}
 
+    def delay(self) -> Delay:
+        """Of the host who is waited for longest."""
+        with self._lock:
+            hosts = list(self._hosts.values())
+        return max((host.sync.delay for host in hosts), default=Delay())
+
     def scene(self, now_us: int) -> Scene:
         """What is to be drawn for the moment ``now_us``."""
         with self._lock:
@@ -117,13 +125,15 @@ class Stage:
             self._names[participant_id] = host.about.name
             for subject, video in list(host.videos.items()):
                 # Asked also when muted, so that its queue moves on.
-                picture = video.at(now_us).picture
+                shown = video.at(now_us)
+                if shown.waited_us is not None:
+                    self.timing.add("input", shown.waited_us)
                 muted = host.about.video_muted and subject.source == "camera"
-                pictures[subject] = None if muted else picture
+                pictures[subject] = None if muted else shown.picture
         # Who has left is drawn as last seen until the transition has taken the tile away.
-        shown = {subject.participant_id for subject in pictures} | set(hosts)
+        there = {subject.participant_id for subject in pictures} | set(hosts)
         self._drawn = pictures
-        self._names = {key: name for key, name in self._names.items() if key in shown}
+        self._names = {key: name for key, name in self._names.items() if key in there}
         return stage_scene(arrangement, pictures, self._names, self.assets)
 
     def _as_hosts(self) -> list[Host]:

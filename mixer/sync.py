@@ -7,11 +7,12 @@ one, its own RTP times and arrivals stand in for it. Pure; times are arguments i
 from __future__ import annotations
 
 from threading import Lock
+from typing import NamedTuple
 
 from mixer.clock import ClockEstimate, LatenessEstimate
-from sfu.media import SenderReport
+from sfu.media import Kind, SenderReport
 
-__all__ = ["MAX_DELAY_US", "SETTLE_US", "HostSync", "TrackClock", "ntp_us"]
+__all__ = ["MAX_DELAY_US", "SETTLE_US", "Delay", "HostSync", "TrackClock", "ntp_us"]
 
 MAX_DELAY_US = 400_000
 # The sound of a block is asked for 10 ms ahead of its first sample, and the thread may wake 3 ms late.
@@ -37,11 +38,22 @@ def ntp_us(ntp: int) -> float:
     return (ntp >> 32) * 1e6 + (ntp & 0xFFFFFFFF) * 1e6 / 2**32
 
 
+class Delay(NamedTuple):
+    """What a host's tracks are delayed by, and what its sound and its picture need; microseconds."""
+
+    common_us: float = 0.0
+    sound_us: float = 0.0
+    picture_us: float = 0.0
+
+
 class TrackClock:
     """Local presentation times of one track, before the common delay."""
 
-    def __init__(self, host: HostSync, clock_rate: int, lead_us: int, lateness: LatenessEstimate) -> None:
+    def __init__(
+        self, host: HostSync, kind: Kind, clock_rate: int, lead_us: int, lateness: LatenessEstimate
+    ) -> None:
         self._host = host
+        self.kind = kind
         self._us_per_tick = 1e6 / clock_rate
         self._lead_us = lead_us
         self._own = ClockEstimate()
@@ -163,11 +175,11 @@ class HostSync:
         self.starved = False
 
     def add_sound(self, clock_rate: int = 48_000) -> TrackClock:
-        return self._add(TrackClock(self, clock_rate, SOUND_LEAD_US, LatenessEstimate()))
+        return self._add(TrackClock(self, "audio", clock_rate, SOUND_LEAD_US, LatenessEstimate()))
 
     def add_video(self, clock_rate: int = 90_000) -> TrackClock:
         # A late picture is only held: 95 % over 5 s of 30 fps, so that one stall is soon forgotten.
-        return self._add(TrackClock(self, clock_rate, 0, LatenessEstimate(0.95, 150)))
+        return self._add(TrackClock(self, "video", clock_rate, 0, LatenessEstimate(0.95, 150)))
 
     def remove(self, track: TrackClock) -> None:
         with self.lock:
@@ -194,6 +206,15 @@ class HostSync:
                 self._delay_us += min(max(change, -reach), reach)
             self._at_us = max(now_us, self._at_us)
             return self._delay_us
+
+    @property
+    def delay(self) -> Delay:
+        """The common delay as it was last asked for, and what asks for it."""
+        with self.lock:
+            needed = {"audio": 0.0, "video": 0.0}
+            for track in self._tracks:
+                needed[track.kind] = max(needed[track.kind], track.needed_us)
+            return Delay(self._delay_us or 0.0, needed["audio"], needed["video"])
 
     def _add(self, track: TrackClock) -> TrackClock:
         with self.lock:

@@ -27,6 +27,8 @@ class Shown:
 
     picture: Picture | None
     frozen: bool
+    waited_us: float | None = None
+    """Since the earliest moment at which it could have arrived; None for one that was shown before."""
 
 
 class VideoInput:
@@ -102,15 +104,18 @@ class VideoInput:
     def at(self, now_us: int) -> Shown:
         """The picture to present at ``now_us``: the newest that is due; held when the next is late."""
         due_us = now_us - self._sync.delay_us(now_us)
+        waited_us: float | None = None
         with self._lock:
             while self._queue:
                 track, rtp_time, picture = self._queue[0]
-                if track.local_us(rtp_time) > due_us or not (self._shown or track.settled(now_us)):
+                earliest_us = track.local_us(rtp_time)
+                if earliest_us > due_us or not (self._shown or track.settled(now_us)):
                     break
                 self._queue.popleft()
                 self._show(picture, now_us)
+                waited_us = now_us - earliest_us
             frozen = self._shown is not None and now_us - self._shown_at_us > FROZEN_US
-            return Shown(None if frozen else self._shown, frozen)
+            return Shown(None if frozen else self._shown, frozen, waited_us)
 
     def close(self) -> None:
         self._restart()

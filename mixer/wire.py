@@ -23,6 +23,8 @@ from mixer.messages import (
     Stats,
     VideoSource,
 )
+from mixer.sync import Delay
+from mixer.timing import Spent
 from sfu.media import Source
 
 __all__ = ["event_from_document", "event_to_document", "message_from_document", "message_to_document"]
@@ -76,6 +78,8 @@ def event_to_document(event: Event) -> dict[str, Any]:
 def event_from_document(document: Mapping[str, Any]) -> Event:
     """Raises ValueError for what is no event."""
     try:
+        if document["type"] == "stats":
+            return _stats(document)
         return cast(Event, _made(EVENTS[document["type"]], document))
     except (KeyError, TypeError) as error:
         raise ValueError(f"not an event: {error!r}") from error
@@ -83,6 +87,13 @@ def event_from_document(document: Mapping[str, Any]) -> Event:
 
 def _made(kind: type[Any], document: Mapping[str, Any]) -> Any:
     return kind(**{each.name: document[each.name] for each in fields(kind)})
+
+
+def _stats(document: Mapping[str, Any]) -> Stats:
+    values = {each.name: document[each.name] for each in fields(Stats)}
+    values["delay"] = Delay(*values["delay"])
+    values["spent"] = {stage: Spent(*spent) for stage, spent in values["spent"].items()}
+    return Stats(**values)
 
 
 def _host(document: Mapping[str, Any]) -> SetHost:

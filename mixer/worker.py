@@ -111,7 +111,7 @@ async def main(
             group.create_task(_reports(video_track, sound_track, ticks, sound, thread, clock, epoch_us))
             group.create_task(run_pictures(pictures, ticks, clock, drawing, send))
             group.create_task(_keyframes(video_track, pictures))
-            group.create_task(_watch(inputs, pictures, ticks, clock, tell))
+            group.create_task(_watch(inputs, stage, pictures, ticks, tell))
             group.create_task(_listen(messages, stage, mix, inputs, pictures, clock, tell))
     except BaseExceptionGroup as group_of_errors:
         error = _cause(group_of_errors)
@@ -189,14 +189,17 @@ async def _keyframes(track: Injector, pictures: PictureOutput) -> None:
 
 
 async def _watch(
-    inputs: Inputs, pictures: PictureOutput, ticks: SteadyClock, clock: Clock, tell: Callable[[Event], None]
+    inputs: Inputs, stage: Stage, pictures: PictureOutput, ticks: SteadyClock, tell: Callable[[Event], None]
 ) -> None:
+    skipped = 0
     while True:
         await asyncio.sleep(1)
         # Sizes become known as pictures come; a source may also have changed its own.
         inputs.select_encodings()
-        frames = ticks.rtp_at(clock()) // 3000
-        tell(Stats(frames, ticks.skipped, pictures.bitrate_bps))
+        spent = stage.timing.take()
+        skipped, before = ticks.skipped, skipped
+        frames = spent["encode"].pictures
+        tell(Stats(frames, skipped - before, pictures.bitrate_bps, stage.delay(), spent))
 
 
 async def _reports(

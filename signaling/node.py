@@ -58,6 +58,7 @@ from signaling.listening import BACKLOG, listen, local_url, port_refused, tls_co
 from signaling.live import LiveStreams
 from signaling.media import Media, NoMedia
 from signaling.metrics import Metrics
+from signaling.mixer_metrics import MixerCollector
 from signaling.rate_limits import RateLimits
 from signaling.seat_calls import SeatCalls
 from signaling.settings import Settings
@@ -193,7 +194,8 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
             stages = Stages(sfu, node.invites, node.assets, clock)
             if settings.runs("mixer"):
                 arguments = _mixer_arguments(settings.program_height)
-                Mixers(sfu, arguments, node.mixer_noticed, node.assets.data)
+                mixers = Mixers(sfu, arguments, node.mixer_noticed, node.assets.data)
+                node.metrics.registry.register(MixerCollector(mixers))
             webrtc = WebRtc(
                 sfu,
                 live=node.live,

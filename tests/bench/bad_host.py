@@ -11,23 +11,26 @@ import argparse
 import asyncio
 import json
 import os
-import tempfile
 from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 
-import aiohttp
 from playwright.async_api import Page
 
 from mixer.layout import LayoutSpec
-from tests.bench.pattern_pages import SCRIPTS, pattern_page, percentiles, progress
+from tests.bench.pattern_pages import percentiles, progress
 from tests.bench.relayed_whip import relayed_whip
-from tests.bench.stage import SETTLE_S, Stage, lip_sync, pictures, regions, until_readable
+from tests.bench.stage import SETTLE_S, lip_sync
+from tests.bench.stage_page import (
+    MIXING,
+    WHOLE,
+    WatchedStage,
+    pictures,
+    regions,
+    until_readable,
+    watched_stage,
+)
 from tests.child import demo_publisher
-from tests.interop.serve_process import spillway
 from tests.udp_relay import udp_relay
-
-ROLES = ("--roles", "api,gateway,engine,mixer", "--program-height", "720")
 
 
 async def of_first_host(page: Page, seconds: float) -> dict[str, object]:
@@ -49,9 +52,10 @@ async def of_first_host(page: Page, seconds: float) -> dict[str, object]:
 
 
 async def phase(
-    page: Page, stage: Stage, whip_url: str, seconds: float, worsen: Callable[[], None] = lambda: None
+    watched: WatchedStage, whip_url: str, seconds: float, worsen: Callable[[], None] = lambda: None
 ) -> dict[str, object]:
     """With a second host at ``whip_url``, whose line is bad once it sends: FFmpeg repeats no handshake."""
+    stage, page = watched.stage, watched.page
     invite = await stage.invite()
     async with demo_publisher(f"{whip_url}/whip", invite["invite"]):
         hosts = await stage.sending(2)
@@ -66,33 +70,19 @@ async def phase(
 
 async def measure(seconds: float, loss: float, jitter_ms: float) -> dict[str, object]:
     figures: dict[str, object] = {"loss": loss, "jitter_ms": jitter_ms}
-    with tempfile.TemporaryDirectory() as data_dir:
-        async with (
-            spillway(Path(data_dir), *ROLES) as node,
-            aiohttp.ClientSession(node.url, raise_for_status=True) as http,
-            pattern_page(node.url) as page,
-        ):
-            script = (SCRIPTS / "stage_viewer.js").read_text()
-            exports = "\nObject.assign(window, { watchStage, counted });"
-            await page.add_script_tag(type="module", content=script + exports)
-            await page.wait_for_function("typeof counted === 'function'")
-            stage = await Stage.open(http)
-            async with demo_publisher(f"{node.url}/whip", stage.stream["stream_key"]):
-                await stage.sending(1)
-                await page.evaluate("(url) => watchStage(url)", stage.stream["whep_url"])
-                await until_readable(page, [[0, 0, 1, 1]])
-                progress("beside a good host")
-                figures["beside_good"] = await phase(page, stage, node.url, seconds)
-                await until_readable(page, [[0, 0, 1, 1]])
-                progress("beside a bad host")
-                async with udp_relay(seed=1) as relay, relayed_whip(node.url, relay) as front:
+    async with watched_stage(*MIXING) as watched:
+        progress("beside a good host")
+        figures["beside_good"] = await phase(watched, watched.url, seconds)
+        await until_readable(watched.page, [WHOLE])
+        progress("beside a bad host")
+        async with udp_relay(seed=1) as relay, relayed_whip(watched.url, relay) as front:
 
-                    def worsen() -> None:
-                        relay.loss, relay.jitter_ms = loss, jitter_ms
+            def worsen() -> None:
+                relay.loss, relay.jitter_ms = loss, jitter_ms
 
-                    figures["beside_bad"] = await phase(page, stage, front, seconds, worsen)
-                    figures["relay"] = {"forwarded": relay.forwarded, "lost": relay.lost}
-            figures["load"] = round(os.getloadavg()[0], 1)
+            figures["beside_bad"] = await phase(watched, front, seconds, worsen)
+            figures["relay"] = {"forwarded": relay.forwarded, "lost": relay.lost}
+        figures["load"] = round(os.getloadavg()[0], 1)
     return figures
 
 

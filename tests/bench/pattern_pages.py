@@ -35,7 +35,7 @@ async def pattern_page(node_url: str) -> AsyncIterator[Page]:
         page = await context.new_page()
         await page.goto(node_url + "/healthz")
         for name, exports in (
-            ("pattern.js", "crc8, readPattern"),
+            ("pattern.js", "crc8, readPattern, readLuma"),
             ("peers.js", "publishPattern, watchPattern, times, leave"),
         ):
             code = (SCRIPTS / name).read_text() + f"\nObject.assign(window, {{ {exports} }});"

@@ -14,19 +14,27 @@ import asyncio
 import json
 import os
 import statistics
-import tempfile
 import time
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
-import aiohttp
 from playwright.async_api import Page
 
-from mixer.layout import Host, LayoutSpec, arrange
-from tests.bench.pattern_pages import SCRIPTS, pattern_page, percentiles, progress
+from mixer.layout import LayoutSpec
+from mixer.timing import STAGES
+from tests.bench.pattern_pages import percentiles, progress
+from tests.bench.stage_page import (
+    MIXING,
+    WHOLE,
+    Metrics,
+    Stage,
+    WatchedStage,
+    pictures,
+    regions,
+    until_readable,
+    watched_stage,
+)
 from tests.child import demo_publisher
-from tests.interop.serve_process import spillway
 from tests.playlist_watch import PlaylistWatch
 
 SETTLE_S = 6.0
@@ -37,58 +45,7 @@ PAIRED_MS = 450
 """Flash and beep come once a second: what is farther away belongs to another second."""
 STALE_MS = 100
 """Three frames."""
-
-Region = list[float]
-"""x, y, width, height in fractions of the program."""
-
-
-class Stage:
-    """The owner's view of one stream over HTTP."""
-
-    def __init__(self, http: aiohttp.ClientSession, stream: dict[str, Any]) -> None:
-        self._http = http
-        self.stream = stream
-        self.path = f"/api/v1/streams/{stream['stream_id']}"
-
-    @classmethod
-    async def open(cls, http: aiohttp.ClientSession) -> Stage:
-        account = {"name": "bench", "password": "correct horse battery"}
-        token = (await _json(http.post("/api/v1/accounts", json=account)))["token"]
-        http.headers["Authorization"] = f"Bearer {token}"
-        body = {"title": "Stage", "category": "bench", "record": False}
-        return cls(http, await _json(http.post("/api/v1/streams", json=body)))
-
-    async def invite(self) -> dict[str, Any]:
-        return await _json(self._http.post(f"{self.path}/invites", json={"name": "Guest"}))
-
-    async def hosts(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = (await _json(self._http.get(f"{self.path}/stage")))["participants"]
-        return found
-
-    async def sending(self, count: int) -> list[str]:
-        """Participant ids in order of arrival, once so many send picture and sound."""
-        async with asyncio.timeout(30):
-            while True:
-                hosts = [
-                    each["participant_id"]
-                    for each in await self.hosts()
-                    if len(each["tracks"]) == 2 and all(track["flowing"] for track in each["tracks"])
-                ]
-                if len(hosts) == count:
-                    return hosts
-                await asyncio.sleep(0.1)
-
-    async def set_layout(self, **layout: object) -> None:
-        await _json(self._http.put(f"{self.path}/layout", json=layout))
-
-    async def mute(self, participant_id: str, muted: bool) -> None:
-        await _json(self._http.patch(f"{self.path}/stage/{participant_id}", json={"muted": muted}))
-
-
-async def _json(request: Any) -> dict[str, Any]:
-    async with request as answer:
-        document: dict[str, Any] = await answer.json()
-        return document
+DELAY = "spillway_mixer_delay_seconds"
 
 
 def lip_sync_spread(offsets_ms: list[float]) -> dict[str, float]:
@@ -99,33 +56,6 @@ def lip_sync_spread(offsets_ms: list[float]) -> dict[str, float]:
     }
 
 
-def regions(hosts: list[str], spec: LayoutSpec) -> list[Region]:
-    """The tiles of ``hosts``, in their order."""
-    tiles = arrange([Host(each, each) for each in hosts], spec, (1280, 720)).tiles
-    by_host = {tile.subject.participant_id: tile.rect for tile in tiles}
-    rects = [by_host[each] for each in hosts]
-    return [[rect.x / 1280, rect.y / 720, rect.w / 1280, rect.h / 720] for rect in rects]
-
-
-async def pictures(page: Page, since_ms: float) -> list[dict[str, Any]]:
-    """What the viewer read since a Unix time."""
-    found: list[dict[str, Any]] = await page.evaluate(
-        "(since) => pictures.filter(({ at }) => at >= since)", since_ms
-    )
-    return found
-
-
-async def until_readable(page: Page, wanted: list[Region]) -> None:
-    """Until every tile shows its host."""
-    await page.evaluate("(wanted) => { regions = wanted; }", wanted)
-    await page.wait_for_function(
-        "(n) => { const last = pictures.at(-1)?.latency ?? [];"
-        " return last.length === n && last.every((each) => each !== null); }",
-        arg=len(wanted),
-        polling=50,
-    )
-
-
 async def first_picture(page: Page, since_ms: float, what: str) -> float:
     """Unix time in ms of the first picture since then whose ``latency`` fits the condition ``what``."""
     script = f"(since) => pictures.find(({{ at, latency }}) => at >= since && {what})?.at"
@@ -134,18 +64,55 @@ async def first_picture(page: Page, since_ms: float, what: str) -> float:
     return at_ms
 
 
-async def latency(page: Page, seconds: float) -> dict[str, object]:
+async def latency(watched: WatchedStage, seconds: float) -> dict[str, object]:
+    """Glass to glass, and the mean time in each stage on its way as mixer and browser count them."""
+    page = watched.page
     before, since_ms = await page.evaluate("counted()"), time.time() * 1000
-    await asyncio.sleep(seconds)
+    metrics, delays = await watched.stage.mixer_metrics(), []
+    for _ in range(round(seconds)):
+        await asyncio.sleep(1)
+        delays.append(await watched.stage.mixer_metrics())
     seen, after = await pictures(page, since_ms), await page.evaluate("counted()")
     read = [value for each in seen for value in each["latency"] if value is not None]
-    emitted = after["emitted"] - before["emitted"]
+    waited = await waited_to_be_read(page, seen)
+
+    def mean_ms(what: str, count: str) -> float:
+        return 1000 * (after[what] - before[what]) / max(1, after[count] - before[count])
+
+    stages = mixer_stages_ms(metrics, delays[-1]) | {
+        "viewer_buffer": mean_ms("delay_s", "emitted"),
+        "viewer_decoding": mean_ms("decode_s", "decoded"),
+    }
+    # Publisher, node, network, and until the page reads it.
+    stages["rest"] = statistics.mean(read) - sum(stages.values())
     return {
         "glass_to_glass_ms": percentiles(read, 50, 95),
         "frames": len(seen),
         "crc_ok": round(len(read) / sum(len(each["latency"]) for each in seen), 4),
-        "of_that_viewer_buffer_ms": round(1000 * (after["delay_s"] - before["delay_s"]) / emitted, 1),
+        "mean_of_that_ms": {name: round(value, 1) for name, value in stages.items()},
+        "waited_to_be_read_ms": percentiles(waited, 50, 95),
+        "input_delay_ms": {
+            of: percentiles([1000 * each[DELAY, of] for each in delays], 50, 100)
+            for of in ("common", "sound", "picture")
+        },
     }
+
+
+def mixer_stages_ms(before: Metrics, after: Metrics) -> dict[str, float]:
+    """Mean time of a picture in each of the mixer's stages between two looks at its metrics."""
+    name = "spillway_mixer_stage_seconds"
+    spent = {
+        stage: (after[f"{name}_sum", stage] - before[f"{name}_sum", stage], count)
+        for stage in STAGES
+        if (count := after[f"{name}_count", stage] - before[f"{name}_count", stage])
+    }
+    return {f"mixer_{stage}": 1000 * total_s / count for stage, (total_s, count) in spent.items()}
+
+
+async def waited_to_be_read(page: Page, seen: list[dict[str, Any]]) -> list[float]:
+    """How long each picture had been given out when the page read it, in ms: they queue up for it."""
+    picture_ms: float = await page.evaluate("pictureClock")
+    return [each["at"] - each["rtp_us"] / 1000 - picture_ms for each in seen]
 
 
 async def lip_sync(page: Page) -> dict[str, object]:
@@ -157,9 +124,8 @@ async def lip_sync(page: Page) -> dict[str, object]:
     # What follows the last flash of the window, and what came before its first, must be known too.
     await asyncio.sleep(PAIRED_MS / 1000)
     seen = await pictures(page, since_ms - PAIRED_MS)
-    sound_ms, picture_ms = await page.evaluate("[soundClock, pictureClock]")
-    beeps = await page.evaluate("beeps")
-    waited = [each["at"] - each["rtp_us"] / 1000 - picture_ms for each in seen]
+    sound_ms, beeps = await page.evaluate("[soundClock, beeps]")
+    waited = await waited_to_be_read(page, seen)
     for picture, late in zip(seen, waited, strict=True):
         picture["at"] -= late
         picture["latency"] = [None if each is None else each - late for each in picture["latency"]]
@@ -247,72 +213,57 @@ def gap(seen: list[dict[str, Any]]) -> dict[str, object]:
 
 
 async def measure(seconds: float, hls: bool) -> dict[str, object]:
-    roles = () if hls else ("--roles", "api,gateway,engine,mixer")
+    roles = () if hls else MIXING
     figures: dict[str, object] = {}
-    with tempfile.TemporaryDirectory() as data_dir:
-        async with (
-            spillway(Path(data_dir), "--program-height", "720", *roles) as node,
-            aiohttp.ClientSession(node.url, raise_for_status=True) as http,
-            pattern_page(node.url) as page,
-        ):
-            script = (SCRIPTS / "stage_viewer.js").read_text()
-            exports = "\nObject.assign(window, { watchStage, counted });"
-            await page.add_script_tag(type="module", content=script + exports)
-            await page.wait_for_function("typeof counted === 'function'")
-            stage = await Stage.open(http)
-            whip_url = f"{node.url}/whip"
-            async with demo_publisher(whip_url, stage.stream["stream_key"]):
-                progress("one host")
-                await stage.sending(1)
-                await page.evaluate("(url) => watchStage(url)", stage.stream["whep_url"])
-                await until_readable(page, [[0, 0, 1, 1]])
+    async with watched_stage(*roles) as watched:
+        stage, page = watched.stage, watched.page
+        await asyncio.sleep(SETTLE_S)
+        figures["alone"] = await latency(watched, 3)
+        playlists = PlaylistWatch(watched.http, stage.path) if hls else None
+        try:
+            if playlists is not None:
+                playlists.start()
+                await playlists.until_segments(4)
+            counts, since_ms = await page.evaluate("counted()"), time.time() * 1000
+            invite = await stage.invite()
+            async with demo_publisher(f"{watched.url}/whip", invite["invite"]):
+                hosts = await stage.sending(2)
+                progress("two hosts")
+                await until_readable(page, regions(hosts, LayoutSpec()))
+                await asyncio.sleep(2)
+                figures["one_to_two"] = gap(await pictures(page, since_ms))
                 await asyncio.sleep(SETTLE_S)
-                figures["alone"] = await latency(page, 3)
-                playlists = PlaylistWatch(http, stage.path) if hls else None
-                try:
-                    if playlists is not None:
-                        playlists.start()
-                        await playlists.until_segments(4)
-                    counts, since_ms = await page.evaluate("counted()"), time.time() * 1000
-                    invite = await stage.invite()
-                    async with demo_publisher(whip_url, invite["invite"]):
-                        hosts = await stage.sending(2)
-                        progress("two hosts")
-                        await until_readable(page, regions(hosts, LayoutSpec()))
-                        await asyncio.sleep(2)
-                        figures["one_to_two"] = gap(await pictures(page, since_ms))
-                        await asyncio.sleep(SETTLE_S)
-                        progress("measuring latency")
-                        figures |= await latency(page, seconds)
-                        await stage.mute(hosts[1], True)
-                        await asyncio.sleep(1)
-                        progress("measuring lip sync")
-                        figures |= await lip_sync(page)
-                        await stage.mute(hosts[1], False)
-                        progress("changing the layout")
-                        figures |= await layout_changes(page, stage, hosts)
-                        since_ms = time.time() * 1000
-                    progress("one host again")
-                    await until_readable(page, [[0, 0, 1, 1]])
-                    await asyncio.sleep(3)
-                    figures["two_to_one"] = gap(await pictures(page, since_ms))
-                    after = await page.evaluate("counted()")
-                    figures["freezes"] = after["freezes"] - counts["freezes"]
-                    figures["concealed_sound"] = round(
-                        (after["concealed"] - counts["concealed"]) / (after["heard"] - counts["heard"]), 4
-                    )
-                    if playlists is not None:
-                        await playlists.until_segments(4)
-                finally:
-                    if playlists is not None:
-                        await playlists.close()
-                if playlists is not None:
-                    tile = regions(hosts, LayoutSpec())[0]
-                    figures["hls"] = playlists.figures() | {
-                        f"beep_after_picture_{where}_ms": lip_sync_spread(playlists.lip_sync_ms(region))
-                        for where, region in (("alone", (0, 0, 1, 1)), ("mixed", tile))
-                    }
-            figures["load"] = round(os.getloadavg()[0], 1)
+                progress("measuring latency")
+                figures |= await latency(watched, seconds)
+                await stage.mute(hosts[1], True)
+                await asyncio.sleep(1)
+                progress("measuring lip sync")
+                figures |= await lip_sync(page)
+                await stage.mute(hosts[1], False)
+                progress("changing the layout")
+                figures |= await layout_changes(page, stage, hosts)
+                since_ms = time.time() * 1000
+            progress("one host again")
+            await until_readable(page, [WHOLE])
+            await asyncio.sleep(3)
+            figures["two_to_one"] = gap(await pictures(page, since_ms))
+            after = await page.evaluate("counted()")
+            figures["freezes"] = after["freezes"] - counts["freezes"]
+            figures["concealed_sound"] = round(
+                (after["concealed"] - counts["concealed"]) / (after["heard"] - counts["heard"]), 4
+            )
+            if playlists is not None:
+                await playlists.until_segments(4)
+        finally:
+            if playlists is not None:
+                await playlists.close()
+        if playlists is not None:
+            tile = regions(hosts, LayoutSpec())[0]
+            figures["hls"] = playlists.figures() | {
+                f"beep_after_picture_{where}_ms": lip_sync_spread(playlists.lip_sync_ms(region))
+                for where, region in (("alone", WHOLE), ("mixed", tile))
+            }
+        figures["load"] = round(os.getloadavg()[0], 1)
     return figures
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,8 @@ async def page() -> AsyncIterator[Page]:
         browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         page = await browser.new_page()
         await page.add_script_tag(
-            type="module", content=READER.read_text() + "\nObject.assign(window, { crc8, readPattern });"
+            type="module",
+            content=READER.read_text() + "\nObject.assign(window, { crc8, readPattern, readLuma });",
         )
         yield page
         await browser.close()
@@ -66,6 +68,21 @@ async def test_reads_a_canvas(page: Page, sent_ms: int, size: tuple[int, int]) -
         "frame": 200,
         "latency_ms": 37,
     }
+
+
+async def test_reads_a_part_of_a_luma_plane(page: Page) -> None:
+    """As a page copies it out of a decoded picture, whose rows may be longer than they show."""
+    picture, plane = Picture(640, 360), np.full((720, 1344), 90, np.uint8)
+    picture.draw(0, Pattern(77_000, 3))
+    plane[180:540, 320:960] = picture.luma()
+    read = await page.evaluate(
+        """([bytes, region]) => {
+            const data = Uint8Array.from(atob(bytes), (each) => each.charCodeAt(0));
+            return readLuma({ data, stride: 1344, width: 1280, height: 720 }, 77050, region);
+        }""",
+        [base64.b64encode(plane.tobytes()).decode(), [0.25, 0.25, 0.5, 0.5]],
+    )
+    assert read == {"ok": True, "sent_ms": 77_000, "frame": 3, "latency_ms": 50}
 
 
 async def test_damage_is_noticed(page: Page) -> None:

@@ -9,6 +9,7 @@ import av
 import numpy as np
 from aiortc import (
     MediaStreamTrack,
+    RTCBundlePolicy,
     RTCConfiguration,
     RTCPeerConnection,
     RTCRtpSender,
@@ -23,6 +24,9 @@ __all__ = ["Colour", "Host", "loudest_tone"]
 
 RATE = 48_000
 BLOCK = 960
+# With aiortc's default ("balanced") the second of two m-lines of one kind in a first offer stays on a
+# transport that is closed, and what comes for it is taken for the first's.
+ONE_TRANSPORT = RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
 
 
 class Tone(AudioStreamTrack):
@@ -74,8 +78,8 @@ class Host:
     ) -> None:
         """``codec``: the only one of pictures that it sends; None: the node chooses."""
         self.host = host
-        self.out = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        self.back = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.out = RTCPeerConnection(ONE_TRANSPORT)
+        self.back = RTCPeerConnection(ONE_TRANSPORT)
         self.out.addTrack(Tone(frequency))
         self.out.addTrack(Colour(yuv))
         if codec is not None:

@@ -61,6 +61,17 @@ class Owner:
             while (await self.call("GET", self.path))["status"] != "live":  # noqa: ASYNC110 - a poll over HTTP
                 await asyncio.sleep(0.05)
 
+    async def until_metric(self, name: str) -> None:
+        """Until it is above zero."""
+        async with asyncio.timeout(20):
+            while True:
+                async with self._http.get("/metrics") as answer:
+                    rows = (await answer.text()).splitlines()
+                [value] = [row.removeprefix(name) for row in rows if row.startswith(f"{name} ")]
+                if float(value) > 0:
+                    return
+                await asyncio.sleep(0.1)
+
     async def lay_out(self, **images: str) -> None:
         await self.call("PUT", f"{self.path}/layout", json={"layout": "side-by-side"} | images)
 
@@ -116,6 +127,7 @@ async def test_an_uploaded_background_and_logo_are_in_the_program(tmp_path: Path
             watching = asyncio.create_task(screen.watch(viewer))
             await eventually(lambda: screen.shows(RED, 0.5, 0.05), 40)
             assert not screen.shows(WHITE, 0.96, 0.06)
+            await owner.until_metric('spillway_mixer_stage_seconds_count{stage="encode"}')
             # and while it runs
             await owner.lay_out(background=wall, logo=logo)
             await eventually(lambda: screen.shows(WHITE, 0.96, 0.06))

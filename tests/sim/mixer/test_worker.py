@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -24,9 +25,12 @@ from mixer.messages import (
     SetHost,
     SetLayout,
     SetLevel,
+    Stats,
     VideoSource,
 )
 from mixer.sound.opus import OpusDecoder
+from mixer.timing import STAGES
+from mixer.wire import event_from_document, event_to_document
 from mixer.worker import main
 from sfu.depacketize import depacketizer
 from sfu.media import ParticipantClosed, RtpPacket, Source
@@ -138,6 +142,11 @@ async def test_two_hosts_are_seen_and_heard_and_the_program_is_well_formed() -> 
     assert level(one, 500) > 0.05
     assert level(one, 1500) < 0.002
     assert len(video.reports["h"]) >= 5
+    # where the time goes is told, and survives the way to the node
+    stats = [event for event in events if isinstance(event, Stats)]
+    assert [event_from_document(json.loads(json.dumps(event_to_document(each)))) for each in stats] == stats
+    assert {stage for each in stats for stage in STAGES if each.spent[stage].pictures} == set(STAGES)
+    assert stats[-1].delay.common_us > 0
     assert len(audio.reports[""]) >= 5
 
 

@@ -48,6 +48,15 @@ def test_lateness_is_a_quantile_that_forgets() -> None:
     lateness.observe(-1e9)
 
 
+def test_what_is_late_at_the_start_is_forgotten_three_times_as_long_after() -> None:
+    lateness = LatenessEstimate()
+    for n in range(200):
+        lateness.observe(100_000 if n < 50 else 1_000)
+        if n == 49:
+            assert lateness.us >= 100_000
+    assert lateness.us <= 5_000
+
+
 def report(wall_us: float, rtp_time: int, arrival_us: int = 0) -> SenderReport:
     return SenderReport(int(wall_us / 1e6 * 2**32), rtp_time % 2**32, arrival_us)
 

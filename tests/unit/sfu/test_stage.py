@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from sfu.events import StageChanged
+from sfu.events import StageChanged, StreamNotice
 from sfu.host import StageHost
 from sfu.participant import Participant, Role
 from sfu.sdp.offer import SdpError
 from sfu.stage import NotOnStage, StageFull
 from sfu.stream import Stream
 from tests.unit.sfu.conftest import H264, OPUS, Node
+from tests.unit.sfu.offers import offer
 
 
 def join(stream: Stream, name: str, role: Role = "host", *, owner: bool = False) -> Participant:
@@ -130,3 +131,28 @@ async def test_garbage_is_refused_and_the_host_stays(node: Node, sdp: str) -> No
             await offer(sdp)
     assert not host.participant.closed
     await host.leave()
+
+
+async def test_8k_pictures_of_a_host_are_refused_and_the_show_goes_on(node: Node) -> None:
+    stream = node.sfu.router.open("show")
+    ada, bob = join(stream, "ada", owner=True), StageHost(node.sfu, join(stream, "bob"))
+    await send(node, ada, 1000)
+    await bob.publish(offer("chromium-publish"))
+    camera = bob.participant.track_from("camera")
+    assert camera is not None
+    await node.push("flowing", camera.track_id, "", H264, 3)
+    await node.push("resolution", camera.track_id, "", 3840, 2160)
+    assert [event for event in node.events if isinstance(event, StreamNotice)] == []
+    await node.push("resolution", camera.track_id, "", 7680, 4320)
+    (notice,) = [event for event in node.events if isinstance(event, StreamNotice)]
+    assert notice.type == "resolution-refused"
+    assert notice.text.startswith("bob: the picture is refused")
+    assert "7680x4320" in notice.text
+    # his tracks are gone, he is not, and a smaller picture is welcome
+    assert not bob.participant.tracks
+    assert not bob.participant.closed
+    assert shown(stream) == ["ada", "ada"]
+    assert (await bob.publish(offer("chromium-publish"))).startswith("v=0")
+    assert bob.participant.track_from("camera") is not None
+    await bob.leave()
+    await ada.close()

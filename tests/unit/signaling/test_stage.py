@@ -163,6 +163,7 @@ async def test_the_owner_directs(show: Show, open_page: Open) -> None:
         assert (answer.problem, answer.json["code"]) == ("bad-layout", code)
         assert answer.json["detail"][0].isupper()
         assert answer.json["detail"].endswith(".")
+    assert layout.items() <= (await show.call("GET", "/stage")).json["layout"].items()
     assert (await show.call("PUT", "/layout", {"layout": "circle"})).problem == "invalid-request"
     assert (await show.call("DELETE", f"/stage/{bob}")).status == 204
     assert (await guest.next("notice"))["type"] == "stage-removed"
