@@ -70,10 +70,12 @@ async def run(function: WorkerFunction, end: socket.socket) -> int:
         engine.close()
         # the loop is about to close, and a handler of a closed loop writes to a closed descriptor
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    if work.done() and not work.cancelled() and (error := work.exception()) is not None:
-        logging.getLogger(__name__).error("worker failed", exc_info=error)
-        return 1
-    return 0
+    error = work.exception() if work.done() and not work.cancelled() else None
+    # A task group whose tasks lose their source while it is cancelled raises that instead.
+    if error is None or (work.cancelling() and isinstance(error, ConnectionError)):
+        return 0
+    logging.getLogger(__name__).error("worker failed", exc_info=error)
+    return 1
 
 
 def main(arguments: list[str]) -> int:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 
-from sfu.media import Codec, RtpPacket, SenderReport, Source
+from sfu.media import Codec, ParticipantClosed, RtpPacket, SenderReport, Source
 from sfu.relay.participant import RelayParticipant
 
 NTP_UNIX = 2208988800
@@ -69,6 +69,15 @@ async def dying(participant: RelayParticipant) -> None:
         if message.get("finish"):
             return
         participant.send({"echo": message})
+
+
+async def interrupted(participant: RelayParticipant) -> None:
+    """Says its pid, and finds its source lost when it is told to stop."""
+    participant.send({"pid": os.getpid()})
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        raise ParticipantClosed("the relay was lost") from None
 
 
 async def out_of_step(participant: RelayParticipant) -> None:

@@ -180,21 +180,27 @@ async def test_a_worker_ends_with_its_supervisor(node: NodeApp) -> None:
     assert not runs(pid)
 
 
-async def test_a_worker_dies_with_its_parent() -> None:
-    script = "import asyncio\nfrom tests.interop.test_relay import parent\nasyncio.run(parent())\n"
+@pytest.mark.parametrize("function", ["dying", "interrupted"])
+async def test_a_worker_dies_with_its_parent(function: str) -> None:
+    script = (
+        f"import asyncio\nfrom tests.interop.test_relay import parent\nasyncio.run(parent({function!r}))\n"
+    )
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE
+        sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
     assert process.stdout is not None
+    assert process.stderr is not None
     async with asyncio.timeout(30):
         pid = int(await process.stdout.readline())
-    assert runs(pid)
-    process.send_signal(signal.SIGKILL)
-    await process.wait()
+        assert runs(pid)
+        process.send_signal(signal.SIGKILL)
+        errors = await process.stderr.read()
+        await process.wait()
     await eventually(lambda: not runs(pid))
+    assert b"Traceback" not in errors, errors.decode()
 
 
-async def parent() -> None:
-    async with Sfu(LOOPBACK) as sfu, Worker(sfu, "show", f"{WORKERS}:dying", role="mixer") as worker:
+async def parent(function: str) -> None:
+    async with Sfu(LOOPBACK) as sfu, Worker(sfu, "show", f"{WORKERS}:{function}", role="mixer") as worker:
         print(await next_with(worker, "pid"), flush=True)
         await asyncio.sleep(60)
