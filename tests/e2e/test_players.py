@@ -7,7 +7,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, Page
 
 from tests.e2e.media_report import MediaReport
 from tests.interop.serve_process import Process
@@ -55,6 +55,11 @@ async def segments_to_start_from(client: Client) -> None:
     await eventually(check)
 
 
+async def keeps_all_pictures(page: Page) -> None:
+    buffered = await page.evaluate("player.getBufferedInfo()")
+    assert len(buffered["video"]) == 1, buffered
+
+
 async def test_shaka_plays_parts_and_chromium_plays_segments(node: Process, browser: Browser) -> None:
     assert SHAKA.is_file(), "shaka-player is missing: npm --prefix web ci"
     async with aiohttp.ClientSession() as session, await browser.new_context() as context:
@@ -72,11 +77,11 @@ async def test_shaka_plays_parts_and_chromium_plays_segments(node: Process, brow
                 # At the start of a stream, when one segment is finished.
                 await page.evaluate(PLAY_SHAKA, client.stream["manifest_url"])
                 await page.wait_for_function(f"({PLAYED})('shaka') > 3", timeout=40_000)
-                buffered = await page.evaluate("player.getBufferedInfo()")
-                assert len(buffered["video"]) == 1, "it keeps all pictures"
+                await keeps_all_pictures(page)
                 await segments_to_start_from(client)
                 await page.evaluate(PLAY_PLAIN, client.stream["manifest_url"])
                 await page.wait_for_function(f"({PLAYED})('plain') > 3", timeout=40_000)
+                await keeps_all_pictures(page)
                 assert await page.evaluate("errors") == []
                 assert await page.evaluate("player.isLive()")
                 parts = [url for url in requests if re.search(r"/\d+\.\d+\.m4s$", url)]
