@@ -15,17 +15,13 @@ from urllib.parse import urljoin
 
 import aiohttp
 import av
-import numpy as np
 
 from signaling.demo.pattern import read_pattern
+from tests.beeps import beeps
 
 __all__ = ["PlaylistWatch"]
 
 POLL_S = 0.25
-BEEP = 0.15
-"""The demo's beep peaks at 0.22, its chord at 0.04; the mixer's levelling makes 0.6 and 0.1 of them."""
-QUIET_S = 0.4
-"""Longer than a beep, shorter than the second between two."""
 
 Region = Sequence[float]
 """x, y, width, height in fractions of the picture."""
@@ -210,21 +206,4 @@ def picture_delays(data: bytes, region: Region) -> list[tuple[float, float]]:
             pattern = read_pattern(tile)
             if pattern is not None and frame.time is not None:
                 out.append((frame.time, frame.time - (wraps_ms + pattern.sent_ms) / 1000))
-    return out
-
-
-def beeps(data: bytes) -> list[float]:
-    """Presentation times at which beeps begin, in seconds."""
-    out: list[float] = []
-    loud_s = -1.0
-    with av.open(io.BytesIO(data)) as container:
-        for frame in container.decode(audio=0):
-            samples = np.abs(frame.to_ndarray()[0])
-            assert samples.dtype == np.float32
-            loud = np.flatnonzero(samples > BEEP)
-            if len(loud) and frame.time is not None:
-                at_s = frame.time + loud[0] / frame.sample_rate
-                if at_s - loud_s > QUIET_S:
-                    out.append(at_s)
-                loud_s = frame.time + loud[-1] / frame.sample_rate
     return out

@@ -25,13 +25,13 @@ from typing import Any
 import aiohttp
 
 from tests.bench.pattern_pages import create_stream, progress
-from tests.e2e.udp_relay import udp_relay
 from tests.interop.obs.front import Front, front
 from tests.interop.obs.profile import write_configuration
 from tests.interop.obs.studio import Studio, studio
 from tests.interop.obs.viewing import keyframes_asked_for, metrics, watch
 from tests.interop.serve_process import Process, spillway
 from tests.interop.turn_server import installed, turn_server
+from tests.udp_relay import udp_relay
 
 STUN = "stun:127.0.0.1:9"
 """Nothing listens there: what OBS makes of such a Link header is seen in its log."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import ClientConnectorError, ClientSession, web
 
-from tests.e2e.udp_relay import CANDIDATE, UdpRelay
+from tests.udp_relay import CANDIDATE, UdpRelay
 
 __all__ = ["Exchange", "Front", "front"]
 

@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from tests.unit.rules.tree import PACKAGES, modules
+from tests.unit.rules.tree import PACKAGES, ROOT, modules
 
 MAY_IMPORT = {
     "sfu": {"sfu"},
@@ -62,3 +62,17 @@ def test_the_rule_can_fail(path: str, line: str) -> None:
 
 def test_the_rule_lets_the_right_direction_pass() -> None:
     assert wrong_imports("mixer/a.py", ast.parse("from sfu.media import Codec\nfrom . import stage")) == []
+
+
+def test_what_tests_import_of_each_other_is_there() -> None:
+    """Scripts run by hand are imported by no test: one that was left behind would be found much later."""
+    missing = [
+        f"{path}:{node.lineno}: {node.module}"
+        for path, _, tree in modules("tests")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        and (node.module or "").startswith("tests.")
+        and not ROOT.joinpath(*(node.module or "").split(".")).with_suffix(".py").is_file()
+        and not ROOT.joinpath(*(node.module or "").split("."), "__init__.py").is_file()
+    ]
+    assert missing == []
