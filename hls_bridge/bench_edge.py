@@ -1,4 +1,5 @@
-"""The edge as it is shipped, for `spillway bench origin`: Varnish, and nginx in front of it."""
+"""The edge as it is shipped, for `spillway bench origin` and its tests: Varnish, and nginx in front of it, on
+free ports of 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -63,8 +64,8 @@ def varnish(origin_port: int) -> Iterator[tuple[int, int]]:
 
 
 @contextlib.contextmanager
-def nginx(origin_port: int, edge_port: int) -> Iterator[tuple[int, int]]:
-    """The shipped configuration: (TLS port, process id)."""
+def nginx(origin_port: int, edge_port: int, edge_key: str = "bench") -> Iterator[tuple[int, int]]:
+    """(TLS port, process id)."""
     text = (DEPLOY / "nginx.conf").read_text()
     port = _free_port()
     changes = {
@@ -72,7 +73,7 @@ def nginx(origin_port: int, edge_port: int) -> Iterator[tuple[int, int]]:
         "127.0.0.1:6081": f"127.0.0.1:{edge_port}",
         "127.0.0.1:8080": f"127.0.0.1:{origin_port}",
     }
-    with _nginx(_replaced(text, changes), port) as pid:
+    with _nginx(_replaced(text, changes), port, edge_key) as pid:
         yield port, pid
 
 
@@ -80,12 +81,12 @@ def nginx(origin_port: int, edge_port: int) -> Iterator[tuple[int, int]]:
 def static_nginx() -> Iterator[tuple[int, int]]:
     """The floor: files of the same sizes over the same TLS."""
     port = _free_port()
-    with _nginx(_replaced(STATIC, {"127.0.0.1:443": f"127.0.0.1:{port}"}), port, static=True) as pid:
+    with _nginx(_replaced(STATIC, {"127.0.0.1:443": f"127.0.0.1:{port}"}), port, "none", static=True) as pid:
         yield port, pid
 
 
 @contextlib.contextmanager
-def _nginx(text: str, port: int, *, static: bool = False) -> Iterator[int]:
+def _nginx(text: str, port: int, edge_key: str, *, static: bool = False) -> Iterator[int]:
     with _folder() as folder:
         written, tls = folder / "nginx", folder / "tls"
         for each in (written, tls):
@@ -97,7 +98,7 @@ def _nginx(text: str, port: int, *, static: bool = False) -> Iterator[int]:
         (folder / "nginx.conf").write_text(text)
         user = ["user root;"] if os.geteuid() == 0 else []
         command = [str(DEPLOY / "nginx.sh"), str(folder / "nginx.conf"), str(written), str(tls), *user]
-        with _running(command, folder, port, {"SPILLWAY_EDGE_KEY": "bench"}) as pid:
+        with _running(command, folder, port, {"SPILLWAY_EDGE_KEY": edge_key}) as pid:
             yield pid
 
 

@@ -4,14 +4,13 @@ import asyncio
 import contextlib
 import shutil
 from collections.abc import AsyncIterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
 
+from hls_bridge.bench_edge import nginx, varnish
 from hls_bridge.origin import Origin
-from tests.edge import nginx, varnish
 from tests.interop.test_origin import Site, V, admitted, authorize, fill, part
 
 
@@ -29,9 +28,9 @@ def port_of(site: Site) -> int:
     return port
 
 
-async def test_varnish_coalesces_blocked_reloads(site: Site, tmp_path: Path) -> None:
+async def test_varnish_coalesces_blocked_reloads(site: Site) -> None:
     base = fill(site)
-    with varnish(tmp_path, port_of(site)) as (port, _):
+    with varnish(port_of(site)) as (port, _):
         edge = f"http://127.0.0.1:{port}"
         connector = aiohttp.TCPConnector(limit=0)
         async with aiohttp.ClientSession(connector=connector) as http:
@@ -66,14 +65,14 @@ async def test_varnish_coalesces_blocked_reloads(site: Site, tmp_path: Path) -> 
             assert (await get(f"{base}/720p30/77.0.m4s"))[0] == 404
 
 
-async def test_nginx_checks_tokens_and_speaks_http2(site: Site, tmp_path: Path) -> None:
+async def test_nginx_checks_tokens_and_speaks_http2(site: Site) -> None:
     fill(site, "secret")
     fill(site)
     curl = shutil.which("curl")
     assert curl, "curl is missing: apt-get install curl"
     with (
-        varnish(tmp_path, port_of(site)) as (edge_port, _),
-        nginx(tmp_path, port_of(site), edge_port, "hush") as port,
+        varnish(port_of(site)) as (edge_port, _),
+        nginx(port_of(site), edge_port, "hush") as (port, _),
     ):
 
         async def get(path: str, *more: str) -> tuple[str, str, bytes]:
@@ -122,7 +121,7 @@ class Behind:
         writer.close()
 
 
-async def test_nginx_keeps_its_connections_and_all_headers(tmp_path: Path) -> None:
+async def test_nginx_keeps_its_connections_and_all_headers() -> None:
     """A location that sets one header of its own inherits none: each reload had a connection to itself."""
     behind = Behind()
     server = await asyncio.start_server(behind.serve, "127.0.0.1", 0)
@@ -130,7 +129,7 @@ async def test_nginx_keeps_its_connections_and_all_headers(tmp_path: Path) -> No
     curl = shutil.which("curl")
     assert curl, "curl is missing: apt-get install curl"
     async with server:
-        with nginx(tmp_path, port, port, "hush") as tls:
+        with nginx(port, port, "hush") as (tls, _):
             for path in ("/hls/s/b/720p30.m3u8", "/hls/t/good/s/b/720p30.m3u8", "/api/v1/streams"):
                 behind.connections, behind.heads = 0, []
                 url = f"https://127.0.0.1:{tls}{path}"
