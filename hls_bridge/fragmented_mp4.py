@@ -11,7 +11,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Sequence
 
-__all__ = ["boxes", "combine_inits", "decode_time", "patch_segment", "timescale"]
+__all__ = ["boxes", "combine_inits", "patch_segment", "timescale"]
 
 _STSD = (b"mdia", b"minf", b"stbl", b"stsd")
 """From a trak to its sample descriptions."""
@@ -49,13 +49,6 @@ def timescale(init: bytes) -> int:
     mdhd = _child(_child(trak[8:], b"mdia")[8:], b"mdhd")
     at = 28 if mdhd[8] else 20
     return int.from_bytes(mdhd[at : at + 4], "big")
-
-
-def decode_time(segment: bytes) -> int:
-    """baseMediaDecodeTime of the first fragment (tfdt)."""
-    traf = _child(_child(segment, b"moof")[8:], b"traf")
-    tfdt = _child(traf[8:], b"tfdt")
-    return int.from_bytes(tfdt[12:20] if tfdt[8] else tfdt[12:16], "big")
 
 
 def patch_segment(segment: bytes, track_id: int, description: int, earlier: int) -> bytes:

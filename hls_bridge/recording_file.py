@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
-from hls_bridge.fragmented_mp4 import combine_inits, decode_time, patch_segment, timescale
+from hls_bridge.fragmented_mp4 import combine_inits, patch_segment, timescale
 from hls_bridge.recording import Recording, SegmentRecord
 
 __all__ = ["RecordingFile", "plan_file"]
@@ -58,16 +58,14 @@ async def plan_file(recording: Recording, read: Read) -> RecordingFile:
     start_us = min(s.start_us for s in [*video, *sound])
     described = {1: _descriptions(video, inits), 2: _descriptions(sound, inits)}
     head = combine_inits(described[1], described[2])
-    earlier: dict[str, int] = {}
     pieces, at = [], len(head)
     tracks = [(1, s) for s in video] + [(2, s) for s in sound]
     for track_id, segment in sorted(tracks, key=lambda item: (item[1].start_us, item[0])):
-        key, init = segment.init_key, inits[segment.init_key]
-        if key not in earlier:
-            begins = (segment.start_us - start_us) * timescale(init) // 1_000_000
-            earlier[key] = await _decode_time(segment, read) - begins
+        init = inits[segment.init_key]
         description = described[track_id].index(init) + 1
-        pieces.append(_Piece(at, segment.bytes, segment.key, track_id, description, earlier[key]))
+        # Decode times count from where the program's do (`packager.TrackPackager`).
+        earlier = start_us * timescale(init) // 1_000_000
+        pieces.append(_Piece(at, segment.bytes, segment.key, track_id, description, earlier))
         at += segment.bytes
     return RecordingFile(head, tuple(pieces), at)
 
@@ -79,10 +77,3 @@ def _descriptions(segments: list[SegmentRecord], inits: dict[str, bytes]) -> lis
         init = inits[segment.init_key]
         lengths[init] = lengths.get(init, 0) + segment.duration_us
     return sorted(lengths, key=lambda init: -lengths[init])
-
-
-async def _decode_time(segment: SegmentRecord, read: Read) -> int:
-    data = await read(segment.key)
-    if data is None:
-        raise LookupError(f"segment {segment.key} is missing")
-    return decode_time(data)

@@ -34,7 +34,7 @@ class Store:
         return self.files.get(key)
 
     def add_video(self, epoch: int, start_us: int, seconds: int, width: int, height: int) -> None:
-        """Segments of one second; an encoder's time begins at 900 s, whatever the program's is."""
+        """Segments of one second."""
         rendition = Rendition("best", width, height, FPS, 500_000, 500_000, 500_000, "superfast")
         encoder = VideoEncoder(rendition, "libx264")
         track = TrackPackager("best", encoder.template, VIDEO_TIME_BASE)
@@ -45,13 +45,13 @@ class Store:
             for plane, value in zip(frame.planes, (40 * epoch, 128, 128), strict=True):
                 plane.update(bytes([value]) * plane.buffer_size)
             begins, ends = index % FPS == 0, index % FPS == FPS - 1
-            for packet in encoder.encode(frame, 81_000_000 + index * tick, idr=begins):
+            for packet in encoder.encode(frame, start_us * 9 // 100 + index * tick, idr=begins):
                 parts += track.push(Sample(packet, packet.pts or 0, packet.is_keyframe, begins, tick, ends))
         segments = [b"".join(p.data for p in parts if p.segment == at) for at in range(seconds)]
         self._add("best", epoch, start_us, encoder.init, segments, "video", encoder.codec, width, height)
 
     def add_sound(self, epoch: int, start_us: int, seconds: int) -> None:
-        encoder = SoundEncoder(SOUND, 900 * 48_000)
+        encoder = SoundEncoder(SOUND, start_us * 48 // 1000 + 1024)  # the first block is dated one back
         track = TrackPackager("sound", encoder.template, Fraction(1, 48_000))
         parts = []
         for index in range(48_000 * seconds // 1024):
