@@ -62,6 +62,11 @@ impl Inbox {
         (!empty.is_empty()).then_some(waiting.since)
     }
 
+    /// Whether `take` has something.
+    pub fn has_mail(&self) -> bool {
+        !self.waiting.lock().unwrap_or_else(PoisonError::into_inner).messages.is_empty()
+    }
+
     /// Wake the worker although nothing waits.
     pub fn wake(&self) {
         self.wake.notify();

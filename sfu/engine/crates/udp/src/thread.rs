@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proto::stats::WorkerStats;
+use proto::stun;
 use proto::worker::Worker;
 use proto::{Event, Message, Outbound, Time};
 
@@ -114,12 +115,16 @@ impl WorkerThread {
                     continue;
                 }
                 let now = self.shared.clock.now();
-                let worker = &mut self.worker;
+                let (worker, messages) = (&mut self.worker, &mut self.messages);
+                let mut take = |local, remote, data: &mut [u8]| {
+                    // A check may follow its order within one turn, and not every peer repeats it (FFmpeg).
+                    if stun::is_stun(data) && self.shared.inboxes[worker.index()].has_mail() {
+                        lateness = lateness.max(deliver(&self.shared, worker, messages));
+                    }
+                    worker.handle_datagram(now, local, remote, data);
+                };
                 if token & CONNECTION != 0 {
-                    let number = (token ^ CONNECTION) as u32;
-                    self.tcp.serve(number, now, |local, remote, data| {
-                        worker.handle_datagram(now, local, remote, data);
-                    });
+                    self.tcp.serve((token ^ CONNECTION) as u32, now, take);
                     continue;
                 }
                 if token & LISTENER != 0 {
@@ -130,13 +135,13 @@ impl WorkerThread {
                     continue;
                 }
                 self.receiver.receive(&self.sockets[token as usize], |datagram| {
-                    worker.handle_datagram(now, datagram.local, datagram.remote, datagram.data);
+                    take(datagram.local, datagram.remote, datagram.data);
                 })?;
                 let age = self.receiver.oldest().map(|stamp| self.shared.clock.age(stamp));
                 lateness = lateness.max(age);
             }
             if mail {
-                lateness = lateness.max(self.handle_mail());
+                lateness = lateness.max(deliver(&self.shared, &mut self.worker, &mut self.messages));
             }
             let now = self.shared.clock.now();
             if let Some(lateness) = lateness {
@@ -154,16 +159,6 @@ impl WorkerThread {
                 return Ok(());
             }
         }
-    }
-
-    /// How long the oldest message had waited.
-    fn handle_mail(&mut self) -> Option<Duration> {
-        let since = self.shared.inboxes[self.worker.index()].take(&mut self.messages);
-        let now = self.shared.clock.now();
-        for message in self.messages.drain(..) {
-            self.worker.handle_message(now, message);
-        }
-        since.map(|since| now.since(since))
     }
 
     fn drain(&mut self) {
@@ -201,4 +196,15 @@ impl WorkerThread {
             }
         }
     }
+}
+
+/// Give the worker its mail, by way of `messages`, which is empty before and after: how long the oldest had
+/// waited.
+fn deliver(shared: &Shared, worker: &mut Worker, messages: &mut VecDeque<Message>) -> Option<Duration> {
+    let since = shared.inboxes[worker.index()].take(messages);
+    let now = shared.clock.now();
+    for message in messages.drain(..) {
+        worker.handle_message(now, message);
+    }
+    since.map(|since| now.since(since))
 }
