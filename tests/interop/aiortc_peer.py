@@ -42,6 +42,9 @@ class Picture(VideoStreamTrack):
 class Publisher:
     """Publishes a picture and silence with ``codec``."""
 
+    url: str
+    """The session's, once it has started."""
+
     def __init__(self, codec: str = "VP8") -> None:
         self.pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._codec = codec
@@ -57,9 +60,9 @@ class Publisher:
                     [c for c in codecs if c.mimeType.lower() in (f"video/{self._codec}".lower(), "video/rtx")]
                 )
         await self.pc.setLocalDescription(await self.pc.createOffer())
-        answer, url = await node.post("/whip", self.pc.localDescription.sdp, key)
+        answer, self.url = await node.post("/whip", self.pc.localDescription.sdp, key)
         await self.pc.setRemoteDescription(RTCSessionDescription(answer, "answer"))
-        return url
+        return self.url
 
     async def close(self) -> None:
         await self.pc.close()

@@ -176,15 +176,18 @@ async def test_it_ends_and_goes_live_again(ada: User, visibility: str) -> None:
     playback = f"/streams/{stream['stream_id']}/playback"
     offline = (await ada.api("GET", playback)).json
     assert (offline["mode"], offline["reason"]) == ("offline", "offline")
-    for _ in range(2):
-        async with live(ada, stream):
+    for ends_it in ("DELETE", "another key"):
+        async with live(ada, stream) as publisher:
             seen = await ada.see(stream["stream_id"])
             assert at(seen["started_at"])
             assert seen["ended_at"] is None
             seat = (await ada.api("GET", playback)).json
             assert (seat["mode"], seat["reason"]) == ("webrtc", "seat")
             assert seat["whep_url"] == stream["whep_url"]
-            await ada.api("POST", f"/streams/{stream['stream_id']}/key")  # ends the publisher at once
+            if ends_it == "DELETE":
+                await call(ada.http, "DELETE", publisher.url)
+            else:  # the publisher is ended at once, and waited for
+                await ada.api("POST", f"/streams/{stream['stream_id']}/key")
             ended = await ada.until(stream["stream_id"], "ended")
             assert at(ended["ended_at"]) >= at(ended["started_at"])
         stream = stream | (await ada.api("POST", f"/streams/{stream['stream_id']}/key")).json
