@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from aiortc.rtcdtlstransport import (
     SRTP_AEAD_AES_128_GCM,
@@ -26,12 +26,13 @@ from OpenSSL import SSL
 from OpenSSL.crypto import X509
 
 from sfu.dtls_closure import ClosureReader
+from sfu.dtls_flight import DtlsLink, FlightLink
 from sfu.sdp.offer import Fingerprint
 
 if TYPE_CHECKING:
     from sfu._engine import Profile
 
-__all__ = ["DtlsError", "DtlsIdentity", "DtlsLink", "DtlsRole", "DtlsTransport"]
+__all__ = ["DtlsError", "DtlsIdentity", "DtlsRole", "DtlsTransport"]
 
 DtlsRole = Literal["client", "server"]
 
@@ -41,18 +42,6 @@ PROFILES = [SRTP_AEAD_AES_128_GCM, SRTP_AEAD_AES_256_GCM, SRTP_AES128_CM_SHA1_80
 
 class DtlsError(ConnectionError):
     """The handshake failed: wrong fingerprint, no common SRTP profile, or the peer gave up."""
-
-
-class DtlsLink(Protocol):
-    """What carries DTLS datagrams, named as aiortc names it."""
-
-    role: str
-
-    async def _recv(self) -> bytes:
-        """The next DTLS datagram; raises ConnectionError when closed."""
-        ...
-
-    async def _send(self, data: bytes) -> None: ...
 
 
 class DtlsIdentity(RTCCertificate):
@@ -93,7 +82,8 @@ class DtlsTransport(RTCDtlsTransport):
         role: DtlsRole,
         on_keys: Callable[[Profile, bytes, bytes], None],
     ) -> None:
-        super().__init__(cast(RTCIceTransport, link), [identity])
+        self._flights = FlightLink(link)
+        super().__init__(cast(RTCIceTransport, self._flights), [identity])
         self._srtp_profiles = PROFILES
         self._set_role(role)
         self._on_keys = on_keys
@@ -102,6 +92,7 @@ class DtlsTransport(RTCDtlsTransport):
     async def handshake(self, fingerprints: Sequence[Fingerprint]) -> None:
         """Run the handshake to its end; raises DtlsError."""
         await self.start(RTCDtlsParameters([RTCDtlsFingerprint(f.algorithm, f.value) for f in fingerprints]))
+        self._flights.end()
         if self._state is not State.CONNECTED:
             raise DtlsError("DTLS handshake failed")
 
