@@ -1,6 +1,7 @@
 //! What of a peer's DTLS reaches the control side, and how much of it.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::time::Time;
@@ -11,6 +12,9 @@ const REPEAT: Duration = Duration::from_millis(500);
 
 /// Datagrams of one handshake that wait for their address to be verified: a server's flight.
 const HELD: usize = 8;
+
+/// Packets of media that wait for their keys: 200 ms of 2.5 Mb/s, more than the control side takes.
+const EARLY: usize = 64;
 
 /// Content type handshake, epoch 0, message ClientHello (RFC 6347 section 4.2.2).
 pub fn is_client_hello(data: &[u8]) -> bool {
@@ -32,6 +36,9 @@ pub struct Gate {
     leaked: Time,
     /// Our datagrams that may not leave yet.
     pub held: Vec<Vec<u8>>,
+    /// Media that came before its keys. Where the peer's Finished is the last word of the handshake, a
+    /// keyframe may follow at once, and not every peer makes another when asked (FFmpeg).
+    early: Vec<(SocketAddr, Vec<u8>)>,
 }
 
 impl Gate {
@@ -40,9 +47,18 @@ impl Gate {
         self.started && !self.done
     }
 
-    pub fn finish(&mut self) {
+    /// The keys are there: gives back the media that waited for them.
+    pub fn finish(&mut self) -> Vec<(SocketAddr, Vec<u8>)> {
         self.done = true;
         self.seen = Vec::new();
+        std::mem::take(&mut self.early)
+    }
+
+    /// Media without keys: kept, as far as there is room, while a handshake is under way.
+    pub fn keep(&mut self, remote: SocketAddr, data: &[u8]) {
+        if self.in_flight() && self.early.len() < EARLY {
+            self.early.push((remote, data.to_vec()));
+        }
     }
 
     /// True if the datagram goes up. `room`: whether another handshake may begin; `per_s`:

@@ -207,15 +207,20 @@ impl Transport {
         }
     }
 
-    /// SrtpError::BadKey if they don't fit the profile.
-    pub fn set_keys(&mut self, now: Time, keys: &SrtpKeys, max_ssrcs: usize) -> Result<(), SrtpError> {
+    /// The media that waited for the keys, with where it came from. SrtpError::BadKey if they don't fit the
+    /// profile.
+    pub fn set_keys(
+        &mut self,
+        now: Time,
+        keys: &SrtpKeys,
+        max_ssrcs: usize,
+    ) -> Result<Vec<(SocketAddr, Vec<u8>)>, SrtpError> {
         self.keys = Some(Keys {
             protect: Protector::new(keys.profile, &keys.send)?,
             unprotect: Unprotector::new(keys.profile, &keys.receive, max_ssrcs)?,
         });
-        self.gate.finish();
         self.wake_reports(now);
-        Ok(())
+        Ok(self.gate.finish())
     }
 
     /// Sender reports are due at once for whatever is being sent.
@@ -234,7 +239,12 @@ impl Transport {
 
     /// SRTP: the published packet it came to, if any.
     pub fn handle_rtp(&mut self, cx: &mut Context<'_>, remote: SocketAddr, data: &mut [u8]) -> Outcome {
-        let Some(keys) = &mut self.keys else { return Outcome::Nothing };
+        let Some(keys) = &mut self.keys else {
+            if self.receiver.track_ids().next().is_some() && self.ice.is_verified(remote) {
+                self.gate.keep(remote, data);
+            }
+            return Outcome::Nothing;
+        };
         let Ok(header) = Header::parse(data) else {
             self.stats.packets_refused.add(1);
             return Outcome::Nothing;

@@ -29,11 +29,13 @@ impl Worker {
                 let Some(&slot) = self.owned.get(&transport) else { return };
                 let Some(t) = self.transport_mut(slot) else { return };
                 let shook = t.handshake_in_flight();
-                if t.set_keys(now, &keys, max_ssrcs).is_ok() {
-                    self.handshakes -= usize::from(shook);
-                    self.start_subscriptions(now, slot);
-                    self.reschedule(slot);
+                let Ok(early) = t.set_keys(now, &keys, max_ssrcs) else { return };
+                self.handshakes -= usize::from(shook);
+                self.start_subscriptions(now, slot);
+                for (remote, mut data) in early {
+                    self.handle_media(now, slot, remote, &mut data);
                 }
+                self.reschedule(slot);
             }
             Command::SendDtls { transport, data } => {
                 let Some(&slot) = self.owned.get(&transport) else { return };

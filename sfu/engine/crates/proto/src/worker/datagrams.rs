@@ -182,7 +182,7 @@ impl Worker {
         }
     }
 
-    fn handle_media(&mut self, now: Time, slot: u32, remote: SocketAddr, data: &mut [u8]) {
+    pub(super) fn handle_media(&mut self, now: Time, slot: u32, remote: SocketAddr, data: &mut [u8]) {
         if data[0] < 128 || rtcp::is_rtcp(data) {
             self.finish_fan_outs(now);
         }

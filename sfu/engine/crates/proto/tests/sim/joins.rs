@@ -1,9 +1,9 @@
 //! Many joiners at once: each meets the live edge, whether its group of pictures was replayed or not.
 
-use proto::Limits;
+use proto::{Command, Limits};
 
 use crate::forwarding::{add_publisher, add_viewer, publisher_at, seconds, viewer_at};
-use crate::publisher::Plan;
+use crate::publisher::{Plan, Publisher};
 use crate::viewer::Viewer;
 use crate::world::{Network, World};
 
@@ -53,4 +53,35 @@ fn a_replay_that_a_busy_worker_can_not_keep_up_ends_at_a_keyframe() {
             last.at.since(last.made)
         );
     }
+}
+
+/// The peer's Finished ends a handshake that the node began: media may be there before the keys. `began`:
+/// whether it is a handshake that they come during.
+fn early_media(began: bool) -> usize {
+    let mut world = World::new(33, 1, Network::GOOD);
+    let plan = Plan { answers_pli: false, group: None, ..Plan::default() };
+    let (publisher, commands) = Publisher::new(1, plan);
+    let (keys, others): (Vec<Command>, Vec<Command>) =
+        commands.into_iter().partition(|command| matches!(command, Command::SetKeys { .. }));
+    for command in others {
+        world.command(command);
+    }
+    world.add_peer(publisher_at(), publisher);
+    add_viewer(&mut world, 10, viewer_at(0), 11, None);
+    if began {
+        let hello = [22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 60, 1];
+        world.command(Command::SendDtls { transport: 1, data: hello.into() });
+    }
+    world.run(seconds(0.3));
+    for command in keys {
+        world.command(command);
+    }
+    world.run(seconds(3.0));
+    world.peer::<Viewer>(viewer_at(0)).frames.len()
+}
+
+#[test]
+fn media_that_came_before_its_keys_is_not_lost() {
+    assert!(early_media(true) > 60);
+    assert_eq!(early_media(false), 0, "the only keyframe came before the handshake");
 }
