@@ -31,6 +31,8 @@ class FlightLink:
     """Repeats what was sent since the last datagram that came, octet by octet, so that whoever has it already
     drops it as replayed (RFC 6347 section 4.1.2.6)."""
 
+    __slots__ = ("_flight", "_link", "_over", "_waits", "role")
+
     def __init__(self, link: DtlsLink) -> None:
         self.role = link.role
         self._link = link
