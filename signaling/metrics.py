@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 __all__ = ["MediaCounters", "Metrics"]
 
-LAG_S = 0.25
+LAG_S = 1.0
 """Between two looks at the loop's lag: what holds the loop up for longer is seen for certain."""
 
 

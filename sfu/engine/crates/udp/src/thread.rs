@@ -95,6 +95,7 @@ impl WorkerThread {
         let inbox_token = self.sockets.len() as u64;
         self.poll.add(self.shared.inboxes[self.worker.index()].as_raw_fd(), inbox_token)?;
         loop {
+            self.rest();
             let stopping = self.shared.stop.load(Ordering::Acquire);
             let now = self.shared.clock.now();
             let sleep = match self.worker.poll_timeout() {
@@ -152,6 +153,16 @@ impl WorkerThread {
             self.drain();
             if stopping {
                 return Ok(());
+            }
+        }
+    }
+
+    /// Let the packets of a frame that is under way come together.
+    fn rest(&self) {
+        if let Some(until) = self.worker.poll_rest() {
+            let rest = until.since(self.shared.clock.now());
+            if !rest.is_zero() {
+                std::thread::sleep(rest);
             }
         }
     }

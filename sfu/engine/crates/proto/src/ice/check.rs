@@ -75,6 +75,20 @@ impl Ice {
         Handled::Answer
     }
 
+    /// When the path of media is due to be measured again, unless it is asked already.
+    pub fn next_measure(&self) -> Time {
+        let path = self.selected.map(|at| &self.paths[at]);
+        let idle = path.filter(|path| path.verified && path.check.is_none());
+        idle.map_or(Time::FAR, |path| path.next_check)
+    }
+
+    /// The path of media is measured at the next `poll_check`, though it isn't due yet.
+    pub fn measure(&mut self, now: Time) {
+        if let Some(at) = self.selected {
+            self.paths[at].next_check = self.paths[at].next_check.min(now);
+        }
+    }
+
     /// Write the check that is due, if any, and where it goes.
     pub fn poll_check(&mut self, now: Time, rng: &mut impl Rng, out: &mut Vec<u8>) -> Option<Pair> {
         let dial = self.dial.is_some();

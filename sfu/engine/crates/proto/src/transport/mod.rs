@@ -330,14 +330,7 @@ impl Transport {
         cx: &mut Context<'_>,
         reports: impl FnMut(&mut Subscription) -> Option<rtcp::SenderInfo>,
     ) {
-        while self.ice.next_check() <= cx.now {
-            let mut check = Vec::new();
-            match self.ice.poll_check(cx.now, cx.rng, &mut check) {
-                Some(pair) => self.raw.push_back((pair, check)),
-                None if self.ice.next_check() <= cx.now => break,
-                None => {}
-            }
-        }
+        self.write_checks(cx);
         if self.keys.is_some() {
             let rtt = self.ice.rtt().unwrap_or(ROUND_TRIP);
             let mut packet = Vec::new();
@@ -348,6 +341,34 @@ impl Transport {
         }
         self.queues.shrink();
         self.stats.queue_packets.set(self.queues.len() as u64);
+    }
+
+    fn write_checks(&mut self, cx: &mut Context<'_>) {
+        while self.ice.next_check() <= cx.now {
+            let mut check = Vec::new();
+            match self.ice.poll_check(cx.now, cx.rng, &mut check) {
+                Some(pair) => self.raw.push_back((pair, check)),
+                None if self.ice.next_check() <= cx.now => break,
+                None => {}
+            }
+        }
+    }
+
+    /// A frame is about to leave, and what would be due by `until` may leave with it: alone it would cost a
+    /// wake-up of the worker.
+    pub fn handle_early(
+        &mut self,
+        cx: &mut Context<'_>,
+        until: Time,
+        reports: impl FnMut(&mut Subscription) -> Option<rtcp::SenderInfo>,
+    ) {
+        if self.ice.next_measure() <= until {
+            self.ice.measure(cx.now);
+            self.write_checks(cx);
+        }
+        if self.next_report() <= until {
+            self.write_reports(cx.now, until, reports);
+        }
     }
 
     pub fn next_deadline(&self, config: &Config) -> Time {

@@ -96,6 +96,8 @@ pub struct Worker {
     taps: HashMap<TapId, Tap>,
     timers: Timers,
     holds: Holds,
+    /// When the rest of the frame that was begun last has had time to come.
+    rest: Time,
     /// Finished before anything else looks at subscriptions or history.
     fan_outs: VecDeque<FanOut>,
     dirty: VecDeque<u32>,
@@ -140,6 +142,7 @@ impl Worker {
             taps: HashMap::new(),
             timers: Timers::default(),
             holds: Holds::default(),
+            rest: Time::ZERO,
             fan_outs: VecDeque::new(),
             dirty: VecDeque::new(),
             budget: ReplayBudget::default(),
