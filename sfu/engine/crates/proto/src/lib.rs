@@ -23,6 +23,7 @@ pub mod message;
 pub mod nack;
 pub mod outbound;
 pub mod packet;
+mod prefetch;
 pub mod receive;
 pub mod receive_stats;
 pub mod red;
