@@ -209,6 +209,13 @@ class Engine:
     def transport_stats(self, transport: int) -> dict[str, int] | None: ...
     def track_stats(self, track: int) -> dict[str, int] | None: ...
     def subscription_stats(self, subscription: int) -> dict[str, int] | None: ...
+    def track_totals(self) -> dict[str, int]:
+        """Counters of all tracks since the start, of those that have gone too. The gauges among them mean
+        nothing."""
+
+    def subscription_totals(self) -> dict[str, int]:
+        """The same of subscriptions."""
+
     def worker_stats(self) -> list[dict[str, int]]: ...
     def close(self) -> None:
         """Stop the threads and close the sockets; idempotent."""

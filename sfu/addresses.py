@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import ifaddr
 
-__all__ = ["candidate_addresses", "local_addresses"]
+__all__ = ["candidate_addresses", "follows_machine", "local_addresses"]
 
 
 def local_addresses() -> list[str]:
@@ -27,7 +27,7 @@ def candidate_addresses(bind: Sequence[str], advertise: Sequence[str]) -> list[s
     if advertise:
         return list(dict.fromkeys(advertise))
     bound = [ip_address(address) for address in bind]
-    every = [ip_address(address) for address in local_addresses()]
+    every = [ip_address(each) for each in local_addresses()] if follows_machine(bind, advertise) else []
     reached: list[IPv4Address | IPv6Address] = []
     for address in bound:
         if address.is_unspecified:
@@ -35,6 +35,11 @@ def candidate_addresses(bind: Sequence[str], advertise: Sequence[str]) -> list[s
         else:
             reached.append(address)
     return [str(address) for address in sorted(dict.fromkeys(reached), key=_preference)]
+
+
+def follows_machine(bind: Sequence[str], advertise: Sequence[str]) -> bool:
+    """Whether what ``candidate_addresses`` names changes with the machine's interfaces."""
+    return not advertise and any(ip_address(address).is_unspecified for address in bind)
 
 
 def _preference(address: IPv4Address | IPv6Address) -> tuple[bool, bool, int, int]:

@@ -10,7 +10,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
-from sfu.addresses import candidate_addresses
+from sfu.addresses import candidate_addresses, follows_machine
 from sfu.config import SfuConfig
 from sfu.events import StreamEvent
 from sfu.identity import NodeIdentity, utc_now
@@ -36,6 +36,8 @@ EVENTS_PER_TURN = 1024
 
 LEVELS_S = 0.15
 """How often audio levels are read: a syllable is about as long."""
+SILENT_S = 0.5
+"""How often it is looked whether there are any to be read."""
 
 ADDRESSES_S = 2.0
 """How often the machine's addresses are read, which takes a millisecond: someone who has just plugged a cable
@@ -113,7 +115,8 @@ class Sfu:
         self._read_addresses()
         asyncio.get_running_loop().add_reader(self._engine.fileno(), self._read_events)
         self.tasks.spawn(self._poll_levels(), "audio levels")
-        self.tasks.spawn(self._poll_addresses(), "addresses")
+        if follows_machine(self.config.host, self.config.advertise_ip):
+            self.tasks.spawn(self._poll_addresses(), "addresses")
         return self
 
     async def __aexit__(
@@ -189,7 +192,8 @@ class Sfu:
 
     async def _poll_levels(self) -> None:
         while True:
-            await asyncio.sleep(LEVELS_S)
+            audible = any(stream.stage.audible for stream in self.router.streams())
+            await asyncio.sleep(LEVELS_S if audible else SILENT_S)
             for stream in self.router.streams():
                 stream.stage.poll_levels(self.engine.now_us())
 

@@ -81,6 +81,11 @@ class Stage:
         return [each for each in self.hosts if any(t.codec is not None for t in each.tracks.values())]
 
     @property
+    def audible(self) -> bool:
+        """Whether any host publishes sound."""
+        return any(host.track_of("audio") is not None for host in self.hosts)
+
+    @property
     def speaking(self) -> frozenset[str]:
         return self._detector.speaking
 

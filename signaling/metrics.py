@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 __all__ = ["MediaCounters", "Metrics"]
 
-LAG_S = 0.25
+LAG_S = 1.0
 """Between two looks at the loop's lag: what holds the loop up for longer is seen for certain."""
 
 
@@ -36,12 +36,12 @@ TOTALS = {
     "bytes_received": "bytes received",
     "bytes_sent": "bytes sent",
     "packets_lost": "packets that publishers sent and we did not get",
-    "packets_lost_downstream": "packets that viewers reported lost",
+    "packets_lost_downstream": "packets that subscribers reported lost",
     "nack_sent": "packets asked for again at publishers",
-    "nack_received": "packets that viewers asked for again",
-    "rtx_sent": "packets sent again to viewers",
+    "nack_received": "packets that subscribers asked for again",
+    "rtx_sent": "packets sent again to subscribers",
     "pli_sent": "keyframes asked for at publishers",
-    "pli_received": "keyframes that viewers asked for",
+    "pli_received": "keyframes that subscribers asked for",
     "packets_shed": "packets withheld from viewers because of load",
 }
 GAUGES = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 from collections import Counter
-from collections.abc import Iterable, Mapping
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -14,7 +13,6 @@ from sfu.events import StreamEnded, StreamEvent, StreamLive, StreamNotice, Viewe
 from sfu.node import Sfu
 from sfu.problem import Problem
 from sfu.publisher import PublishGrant
-from sfu.viewer import Viewer
 from sfu.whep import WatchGrant, whep_routes
 from sfu.whip import whip_routes
 from signaling.auth.identity import Identity
@@ -77,8 +75,7 @@ class WebRtc:
         """How often a stream turned private."""
         self._joins = 0
         self._watching: Counter[str] = Counter()
-        self._tracks = _Totals(TRACK_TOTALS)
-        self._subscriptions = _Totals(SUBSCRIPTION_TOTALS)
+        self._totals: dict[str, int] = {}
         sfu.listeners.append(self._handle)
 
     def mount(self) -> Mount:
@@ -106,24 +103,20 @@ class WebRtc:
         self._stages.forget(stream_id)
 
     def counters(self) -> MediaCounters:
-        """Totals never fall: what a track or a viewer that has gone had counted is kept."""
+        """Totals never fall, and count what has gone meanwhile."""
         engine = self._sfu.engine
         workers = engine.worker_stats()
-        viewers = [each for each in self._sfu.sessions if isinstance(each, Viewer)]
         streams = self._sfu.router.streams()
-        self._tracks.add(
-            (track.track_id, engine.track_stats(track.track_id))
-            for stream in streams
-            for track in stream.tracks()
-        )
-        self._subscriptions.add(
-            (each.subscription_id, engine.subscription_stats(each.subscription_id))
-            for viewer in viewers
-            for each in viewer.subscriptions.values()
-        )
+        for names, found in (
+            (TRACK_TOTALS, engine.track_totals()),
+            (SUBSCRIPTION_TOTALS, engine.subscription_totals()),
+        ):
+            for name, total in names.items():
+                # A receiver's loss count may fall: it takes duplicates for found packets (RFC 3550 A.3).
+                self._totals[total] = max(self._totals.get(total, 0), found[name])
         totals = {name: sum(worker[name] for worker in workers) for name in WORKER_TOTALS}
         return MediaCounters(
-            totals={**totals, **self._tracks.totals, **self._subscriptions.totals, "joins": self._joins},
+            totals={**totals, **self._totals, "joins": self._joins},
             gauges={
                 "seats": self._sfu.seats.total,
                 "publishers": sum(each.publishing for each in self._sfu.sessions),
@@ -193,24 +186,6 @@ class WebRtc:
                 raise
 
         return web.RouteDef(route.method, route.path, handle, route.kwargs)
-
-
-class _Totals:
-    """Adds up counters of things that come and go."""
-
-    def __init__(self, names: Mapping[str, str]) -> None:
-        self._names = names
-        self._last: dict[int, Mapping[str, int]] = {}
-        self.totals: Counter[str] = Counter()
-
-    def add(self, stats: Iterable[tuple[int, Mapping[str, int] | None]]) -> None:
-        now = {each: values for each, values in stats if values is not None}
-        for each, values in now.items():
-            before = self._last.get(each, {})
-            for name, total in self._names.items():
-                # A receiver's loss count may fall: it takes duplicates for found packets (RFC 3550 A.3).
-                self.totals[total] += max(0, values[name] - before.get(name, 0))
-        self._last = now
 
 
 def sfu_config(settings: Settings) -> SfuConfig:

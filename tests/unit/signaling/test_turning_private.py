@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,12 @@ class FakeMedia(FakeEngine):
 
     def worker_stats(self) -> list[dict[str, int]]:
         return []
+
+    def track_totals(self) -> dict[str, int]:
+        return Counter()
+
+    def subscription_totals(self) -> dict[str, int]:
+        return Counter()
 
 
 async def test_viewers_leave_and_only_those_who_may_come_again(

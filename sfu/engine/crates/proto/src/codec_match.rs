@@ -1,6 +1,7 @@
 //! Which of a peer's payload types takes what a source sends.
 
 use crate::message::CodecSpec;
+use crate::red;
 
 /// The index of the accepted codec for a source's. H.264 wants its packetization mode, since mode 0
 /// forbids fragments (RFC 6184 section 6.2); its profile is a preference, as decoders take all that they
@@ -44,7 +45,7 @@ pub fn match_codec(source: &CodecSpec, accepted: &[CodecSpec]) -> Option<usize> 
 /// all that browsers put into it.
 pub fn match_primary(source: &CodecSpec, accepted: &[CodecSpec]) -> Option<usize> {
     let opus = |c: &CodecSpec| c.name.eq_ignore_ascii_case("opus") && c.clock_rate == source.clock_rate;
-    source.name.eq_ignore_ascii_case("red").then(|| accepted.iter().position(opus)).flatten()
+    red::wraps(source).then(|| accepted.iter().position(opus)).flatten()
 }
 
 fn parameter<'a>(fmtp: &'a str, key: &str) -> Option<&'a str> {

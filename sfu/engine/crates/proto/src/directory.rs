@@ -58,13 +58,25 @@ impl TransportSlot {
     }
 }
 
+/// Counters of what is there, and the sum of those of what has gone.
+struct Register<S> {
+    present: HashMap<u64, Arc<S>>,
+    gone: S,
+}
+
+impl<S: Default> Default for Register<S> {
+    fn default() -> Register<S> {
+        Register { present: HashMap::new(), gone: S::default() }
+    }
+}
+
 /// Shared by the control side and all workers. Locked once per join or leave, never per packet:
 /// workers keep the `Arc`s of what they own.
 #[derive(Default)]
 pub struct Directory {
     transports: RwLock<HashMap<TransportId, Arc<TransportSlot>>>,
-    tracks: RwLock<HashMap<TrackId, Arc<TrackStats>>>,
-    subscriptions: RwLock<HashMap<SubscriptionId, Arc<SubscriptionStats>>>,
+    tracks: RwLock<Register<TrackStats>>,
+    subscriptions: RwLock<Register<SubscriptionStats>>,
     injected: Mutex<OffsetFilter>,
     pub workers: Vec<Arc<WorkerStats>>,
 }
@@ -105,26 +117,71 @@ impl Directory {
     }
 
     pub fn add_track(&self, id: TrackId) -> Arc<TrackStats> {
-        write!(self.tracks).entry(id).or_default().clone()
+        write!(self.tracks).present.entry(id).or_default().clone()
     }
 
     pub fn track(&self, id: TrackId) -> Option<Arc<TrackStats>> {
-        read!(self.tracks).get(&id).cloned()
+        read!(self.tracks).present.get(&id).cloned()
     }
 
     pub fn remove_track(&self, id: TrackId) {
-        write!(self.tracks).remove(&id);
+        let mut tracks = write!(self.tracks);
+        if let Some(gone) = tracks.present.remove(&id) {
+            tracks.gone.absorb(&gone);
+        }
+    }
+
+    /// Counters of all tracks since the start, of those that have gone too; gauges among them mean nothing.
+    pub fn track_totals(&self) -> TrackStats {
+        let tracks = read!(self.tracks);
+        let totals = TrackStats::default();
+        totals.absorb(&tracks.gone);
+        tracks.present.values().for_each(|each| totals.absorb(each));
+        totals
     }
 
     pub fn add_subscription(&self, id: SubscriptionId) -> Arc<SubscriptionStats> {
-        write!(self.subscriptions).entry(id).or_default().clone()
+        write!(self.subscriptions).present.entry(id).or_default().clone()
     }
 
     pub fn subscription(&self, id: SubscriptionId) -> Option<Arc<SubscriptionStats>> {
-        read!(self.subscriptions).get(&id).cloned()
+        read!(self.subscriptions).present.get(&id).cloned()
     }
 
     pub fn remove_subscription(&self, id: SubscriptionId) {
-        write!(self.subscriptions).remove(&id);
+        let mut subscriptions = write!(self.subscriptions);
+        if let Some(gone) = subscriptions.present.remove(&id) {
+            subscriptions.gone.absorb(&gone);
+        }
+    }
+
+    /// Counters of all subscriptions since the start, of those that have gone too; gauges among them mean nothing.
+    pub fn subscription_totals(&self) -> SubscriptionStats {
+        let subscriptions = read!(self.subscriptions);
+        let totals = SubscriptionStats::default();
+        totals.absorb(&subscriptions.gone);
+        subscriptions.present.values().for_each(|each| totals.absorb(each));
+        totals
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_gone_counts_on() {
+        let directory = Directory::new(1);
+        for (id, packets) in [(1, 10), (2, 5)] {
+            directory.add_subscription(id).packets.add(packets);
+            directory.add_track(id).lost.add(packets);
+        }
+        directory.remove_subscription(1);
+        directory.remove_subscription(1);
+        directory.remove_track(2);
+        directory.add_subscription(2).packets.add(1);
+        assert_eq!(directory.subscription_totals().packets.get(), 16);
+        assert_eq!(directory.track_totals().lost.get(), 15);
+        assert!(directory.subscription(1).is_none());
     }
 }

@@ -58,6 +58,14 @@ impl Queues {
         self.video.push_back(queued);
     }
 
+    /// Let an empty queue of video have the memory of another, and take it back: what a frame fills and empties
+    /// at once is then in the cache for every viewer.
+    pub fn lend_video(&mut self, memory: &mut VecDeque<Queued>) {
+        if self.video.is_empty() {
+            std::mem::swap(&mut self.video, memory);
+        }
+    }
+
     pub fn pop_sound(&mut self) -> Option<Queued> {
         self.sound.pop_front()
     }

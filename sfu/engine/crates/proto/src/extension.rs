@@ -1,6 +1,7 @@
 //! The header extensions of a subscription: one fixed layout, values patched per packet.
 
 use crate::message::{Extensions, Kind};
+use crate::prefetch::prefetch;
 use crate::time::Time;
 
 /// One-byte-form block (RFC 8285 section 4.2) with every value in its place.
@@ -62,6 +63,11 @@ impl Layout {
 
     pub fn is_empty(&self) -> bool {
         self.block.is_empty()
+    }
+
+    /// Ask for what `write` copies.
+    pub fn prefetch(&self) {
+        prefetch(self.block.as_slice());
     }
 
     pub fn has_transport_cc(&self) -> bool {

@@ -6,7 +6,7 @@
 //! (`handle_datagram`, `handle_message` or `handle_timeout`), as many as there are at the moment, then
 //! drain its outputs: `poll_message`, so that other workers begin at the same time, `poll_transmit` until it
 //! says that nothing is left, `poll_message` once more, `poll_event`.
-//! Then sleep until `poll_timeout` or the next input. Time never goes back; it is an argument everywhere.
+//! Then sleep until `poll_timeout` or the next input; while `poll_rest` says so, input may wait. Time never goes back; it is an argument everywhere.
 //!
 //! Several workers make one node: each owns a share of the transports, and they exchange
 //! [`Message`](message::Message)s that the driver carries in order. A test carries them by hand.
@@ -23,6 +23,7 @@ pub mod message;
 pub mod nack;
 pub mod outbound;
 pub mod packet;
+mod prefetch;
 pub mod receive;
 pub mod receive_stats;
 pub mod red;

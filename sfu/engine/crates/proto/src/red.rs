@@ -1,4 +1,24 @@
-//! RED (RFC 2198): what of it a peer gets that takes the sound, but not its redundancy.
+//! RED (RFC 2198): what of it a reader gets that takes the sound, but not its redundancy.
+
+use crate::message::CodecSpec;
+
+/// Whether a source's payloads are RED.
+pub fn wraps(source: &CodecSpec) -> bool {
+    source.name.eq_ignore_ascii_case("red")
+}
+
+/// The codec of the blocks of a RED source: Opus, which is all that browsers put into it and all that is
+/// negotiated for it. Its payload type is the first that the format parameters name.
+pub fn carried(source: &CodecSpec) -> CodecSpec {
+    let first = source.fmtp.split('/').next().and_then(|number| number.trim().parse().ok());
+    CodecSpec {
+        payload_type: first.unwrap_or(source.payload_type),
+        rtx_payload_type: None,
+        name: "opus".into(),
+        fmtp: String::new(),
+        ..source.clone()
+    }
+}
 
 /// The primary block of a RED payload, the newest and last; None if the headers don't fit the payload.
 ///

@@ -27,6 +27,11 @@ macro_rules! stats {
         pub struct $name { $($(#[$field_doc])* pub $field: Counter),* }
 
         impl $name {
+            /// Add another's values: of counters that is a total, of gauges it means nothing.
+            pub fn absorb(&self, other: &$name) {
+                $(self.$field.add(other.$field.get());)*
+            }
+
             /// Every counter by its name.
             pub fn snapshot(&self) -> Vec<(&'static str, u64)> {
                 vec![$((stringify!($field), self.$field.get())),*]

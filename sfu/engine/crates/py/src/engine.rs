@@ -7,8 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use proto::message::{
-    IceCredentials, InjectSpec, InjectedPacket, Kind, SubscriptionSpec, TapId, TrackId, TrackSpec,
-    TransportId, TransportSpec,
+    IceCredentials, InjectSpec, InjectedPacket, SubscriptionSpec, TapId, TrackId, TrackSpec, TransportSpec,
 };
 use proto::tap::{TapQueue, Tapped};
 use proto::{Command, Config, Event};
@@ -19,6 +18,7 @@ use udp::{Node, Options};
 
 use crate::events::event_tuple;
 use crate::fields::fit;
+use crate::sources::{Source, Sources};
 use crate::{specs, taps};
 
 type Stats = HashMap<&'static str, u64>;
@@ -29,16 +29,8 @@ pub struct Engine {
     node: Node,
     /// The last id given; transports, tracks, aliases, subscriptions and taps share one number space.
     last_id: AtomicU64,
-    /// What subscriptions and taps can have as their source.
-    sources: Mutex<HashMap<TrackId, Source>>,
+    sources: Sources,
     taps: Mutex<HashMap<TapId, Arc<TapQueue>>>,
-}
-
-#[derive(Clone, Copy)]
-struct Source {
-    kind: Kind,
-    /// Of a track that a peer publishes: it goes with its transport.
-    transport: Option<TransportId>,
 }
 
 impl Engine {
@@ -47,11 +39,7 @@ impl Engine {
     }
 
     fn sources(&self) -> MutexGuard<'_, HashMap<TrackId, Source>> {
-        self.sources.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn forget_sources_of(&self, transport: TransportId) {
-        self.sources().retain(|_, source| source.transport != Some(transport));
+        self.sources.lock()
     }
 
     fn taps(&self) -> MutexGuard<'_, HashMap<TapId, Arc<TapQueue>>> {
@@ -87,7 +75,7 @@ impl Engine {
         let config = Config { workers, gso, limits, ..Config::default() };
         let options = Options { bind, port: fit("port", port)?, config };
         let node = py.detach(|| Node::start(options))?;
-        Ok(Engine { node, last_id: AtomicU64::new(0), sources: Mutex::default(), taps: Mutex::default() })
+        Ok(Engine { node, last_id: AtomicU64::new(0), sources: Sources::default(), taps: Mutex::default() })
     }
 
     #[getter]
@@ -115,7 +103,7 @@ impl Engine {
         let list = PyList::empty(py);
         for event in events {
             if let Event::Closed { transport, .. } = event {
-                self.forget_sources_of(transport);
+                self.sources.forget_of(transport);
             }
             list.append(event_tuple(py, event)?)?;
         }
@@ -185,7 +173,7 @@ impl Engine {
     }
 
     fn close_transport(&self, transport: u64) {
-        self.forget_sources_of(transport);
+        self.sources.forget_of(transport);
         self.node.send(Command::CloseTransport { transport });
     }
 
@@ -376,6 +364,14 @@ impl Engine {
 
     fn subscription_stats(&self, subscription: u64) -> Option<Stats> {
         Some(self.node.directory().subscription(subscription)?.snapshot().into_iter().collect())
+    }
+
+    fn track_totals(&self) -> Stats {
+        self.node.directory().track_totals().snapshot().into_iter().collect()
+    }
+
+    fn subscription_totals(&self) -> Stats {
+        self.node.directory().subscription_totals().snapshot().into_iter().collect()
     }
 
     /// Counters of each worker, and `cpu_us`: CPU time of its thread.

@@ -4,6 +4,7 @@ mod bench;
 mod engine;
 mod events;
 mod fields;
+mod sources;
 mod specs;
 mod taps;
 mod types;

@@ -106,6 +106,7 @@ impl Node {
             // viewers: end the process, its supervisor starts it anew.
             let guard = AbortOnUnwind;
             priority::raise();
+            priority::be_punctual();
             let stats = directory.workers[index].clone();
             let tcp = TcpPeers::new(listeners, shared.tcp.clone(), config.limits.clone());
             let worker = Worker::new(index, config, directory);

@@ -5,18 +5,21 @@
 //! carry [`MARK`] as flow label and the connection's number as scope, so that no TCP peer is ever taken
 //! for the UDP peer of the same address and port.
 
+mod listen;
+
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, SocketAddrV6, TcpListener, TcpStream};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use proto::{Limits, Outbound, Time};
 
-use crate::address::RawAddress;
-use crate::socket::set;
+use listen::Listeners;
+
+pub use listen::listen_group;
 
 /// A flow label outside the 20 bits that the network has: no datagram carries it.
 const MARK: u32 = 0x7C9_0000;
@@ -26,48 +29,6 @@ const MAX_FRAME: usize = 4_096;
 const IDLE: Duration = Duration::from_secs(30);
 /// Reads of one connection in a turn, 16 KiB each: 50 frames. Others are served before its next.
 const READS: usize = 4;
-const BACKLOG: libc::c_int = 1_024;
-
-/// One listener per address of `bind` for each worker.
-///
-/// # Errors
-/// What bind(2) and listen(2) say, with the address in the text.
-pub fn listen_group(bind: &[IpAddr], port: u16, workers: usize) -> io::Result<Vec<Vec<TcpListener>>> {
-    let group =
-        (0..workers).map(|_| bind.iter().map(|ip| listen(SocketAddr::new(*ip, port), workers > 1)).collect());
-    group.collect()
-}
-
-fn listen(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
-    let at = |error: io::Error| io::Error::new(error.kind(), format!("TCP {address}: {error}"));
-    let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
-    // SAFETY: no pointers; a non-negative result is a new descriptor that nobody else owns.
-    let fd = unsafe { libc::socket(family, libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC, 0) };
-    if fd < 0 {
-        return Err(at(io::Error::last_os_error()));
-    }
-    // SAFETY: see above.
-    let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-    // Connections of the process before us may linger; a second listener is refused all the same.
-    set(&fd, libc::SOL_SOCKET, libc::SO_REUSEADDR, 1)?;
-    if shared {
-        set(&fd, libc::SOL_SOCKET, libc::SO_REUSEPORT, 1)?;
-    }
-    if address.is_ipv6() {
-        set(&fd, libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 1)?;
-    }
-    let mut raw = RawAddress::empty();
-    let len = raw.set(address);
-    // SAFETY: `raw` holds an address of `len` bytes; the descriptor is ours.
-    let failed = unsafe {
-        libc::bind(fd.as_raw_fd(), (&raw const raw).cast(), len) != 0
-            || libc::listen(fd.as_raw_fd(), BACKLOG) != 0
-    };
-    if failed {
-        return Err(at(io::Error::last_os_error()));
-    }
-    Ok(TcpListener::from(fd))
-}
 
 /// The core's name for connection `number` from `remote`.
 fn name(number: u32, remote: SocketAddr) -> SocketAddr {
@@ -170,7 +131,7 @@ struct Reading {
 
 /// Listeners of one worker, and the connections that it accepted.
 pub struct TcpPeers {
-    listeners: Vec<TcpListener>,
+    listeners: Listeners,
     connections: Arc<Connections>,
     reading: HashMap<u32, Reading>,
     /// Connections that have more to read: their descriptors, being edge-triggered, won't say so again.
@@ -180,6 +141,7 @@ pub struct TcpPeers {
 
 impl TcpPeers {
     pub fn new(listeners: Vec<TcpListener>, connections: Arc<Connections>, limits: Limits) -> TcpPeers {
+        let listeners = Listeners::new(listeners);
         TcpPeers { listeners, connections, reading: HashMap::new(), unfinished: Vec::new(), limits }
     }
 
@@ -194,7 +156,7 @@ impl TcpPeers {
     }
 
     pub fn listeners(&self) -> impl Iterator<Item = RawFd> + '_ {
-        self.listeners.iter().map(AsRawFd::as_raw_fd)
+        self.listeners.descriptors()
     }
 
     /// Take what waits at a listener; `watch` gets each new connection's descriptor and number.
@@ -204,8 +166,7 @@ impl TcpPeers {
         now: Time,
         mut watch: impl FnMut(RawFd, u32) -> io::Result<()>,
     ) {
-        // WouldBlock ends it, and so does a lack of descriptors: the next event tries again.
-        while let Ok((stream, remote)) = self.listeners[listener].accept() {
+        while let Some((stream, remote)) = self.listeners.accept(listener) {
             let mut by_number = self.connections.by_number.write().unwrap_or_else(PoisonError::into_inner);
             let from_there = by_number.values().filter(|c| c.ip == remote.ip()).count();
             if by_number.len() >= self.limits.tcp_connections

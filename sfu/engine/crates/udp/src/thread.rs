@@ -96,6 +96,7 @@ impl WorkerThread {
         let inbox_token = self.sockets.len() as u64;
         self.poll.add(self.shared.inboxes[self.worker.index()].as_raw_fd(), inbox_token)?;
         loop {
+            self.rest();
             let stopping = self.shared.stop.load(Ordering::Acquire);
             let now = self.shared.clock.now();
             let sleep = match self.worker.poll_timeout() {
@@ -119,7 +120,7 @@ impl WorkerThread {
                 let mut take = |local, remote, data: &mut [u8]| {
                     // A check may follow its order within one turn, and not every peer repeats it (FFmpeg).
                     if stun::is_stun(data) && self.shared.inboxes[worker.index()].has_mail() {
-                        lateness = lateness.max(deliver(&self.shared, worker, messages));
+                        lateness = lateness.max(deliver(now, &self.shared, worker, messages));
                     }
                     worker.handle_datagram(now, local, remote, data);
                 };
@@ -141,7 +142,8 @@ impl WorkerThread {
                 lateness = lateness.max(age);
             }
             if mail {
-                lateness = lateness.max(deliver(&self.shared, &mut self.worker, &mut self.messages));
+                let now = self.shared.clock.now();
+                lateness = lateness.max(deliver(now, &self.shared, &mut self.worker, &mut self.messages));
             }
             let now = self.shared.clock.now();
             if let Some(lateness) = lateness {
@@ -157,6 +159,16 @@ impl WorkerThread {
             self.drain();
             if stopping {
                 return Ok(());
+            }
+        }
+    }
+
+    /// Let the packets of a frame that is under way come together.
+    fn rest(&self) {
+        if let Some(until) = self.worker.poll_rest() {
+            let rest = until.since(self.shared.clock.now());
+            if !rest.is_zero() {
+                std::thread::sleep(rest);
             }
         }
     }
@@ -200,9 +212,13 @@ impl WorkerThread {
 
 /// Give the worker its mail, by way of `messages`, which is empty before and after: how long the oldest had
 /// waited.
-fn deliver(shared: &Shared, worker: &mut Worker, messages: &mut VecDeque<Message>) -> Option<Duration> {
+fn deliver(
+    now: Time,
+    shared: &Shared,
+    worker: &mut Worker,
+    messages: &mut VecDeque<Message>,
+) -> Option<Duration> {
     let since = shared.inboxes[worker.index()].take(messages);
-    let now = shared.clock.now();
     for message in messages.drain(..) {
         worker.handle_message(now, message);
     }

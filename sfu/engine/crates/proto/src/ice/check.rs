@@ -75,6 +75,20 @@ impl Ice {
         Handled::Answer
     }
 
+    /// When the path of media is due to be measured again, unless it is asked already.
+    pub fn next_measure(&self) -> Time {
+        let path = self.selected.map(|at| &self.paths[at]);
+        let idle = path.filter(|path| path.verified && path.check.is_none());
+        idle.map_or(Time::FAR, |path| path.next_check)
+    }
+
+    /// The path of media is measured at the next `poll_check`, though it isn't due yet.
+    pub fn measure(&mut self, now: Time) {
+        if let Some(at) = self.selected {
+            self.paths[at].next_check = self.paths[at].next_check.min(now);
+        }
+    }
+
     /// Write the check that is due, if any, and where it goes.
     pub fn poll_check(&mut self, now: Time, rng: &mut impl Rng, out: &mut Vec<u8>) -> Option<Pair> {
         let dial = self.dial.is_some();
@@ -123,5 +137,60 @@ impl Ice {
     fn is_checked(&self, at: usize) -> bool {
         let path = &self.paths[at];
         path.check.is_some() || self.dial.is_some() || (path.verified && Some(at) == self.selected)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use rand::rngs::StdRng;
+    use rand::SeedableRng;
+
+    use super::*;
+    use crate::message::IceCredentials;
+
+    fn credentials(ufrag: &str) -> IceCredentials {
+        IceCredentials { ufrag: ufrag.into(), pwd: format!("the password of {ufrag}") }
+    }
+
+    fn handle(ice: &mut Ice, now: Time, remote: SocketAddr, data: &[u8], rng: &mut StdRng) -> Handled {
+        let message = stun::Message::parse(data).unwrap();
+        let pair = Pair { local: None, remote };
+        ice.handle(now, pair, &message, data.len(), rng, &mut Vec::new())
+    }
+
+    #[test]
+    fn a_path_is_measured_early_once_until_it_has_answered() {
+        let (ours, theirs) = (credentials("ours"), credentials("theirs"));
+        let (mut now, mut rng) = (Time::from_micros(1_000_000), StdRng::seed_from_u64(1));
+        let remote = SocketAddr::from(([10, 0, 0, 1], 5_000));
+        let mut ice = Ice::new(now, ours.clone(), theirs.clone(), None, 7, 8, &mut rng);
+        assert_eq!(ice.next_measure(), Time::FAR);
+        let mut request = Vec::new();
+        BindingRequest {
+            transaction_id: [1; 12],
+            username: "ours:theirs",
+            key: ours.pwd.as_bytes(),
+            priority: 1,
+            controlling: Some(1),
+            use_candidate: true,
+        }
+        .write(&mut request);
+        handle(&mut ice, now, remote, &request, &mut rng);
+        assert_eq!(ice.next_measure(), Time::FAR); // a path that has not answered is not measured but asked
+        for _ in 0..3 {
+            let mut check = Vec::new();
+            assert!(ice.poll_check(now, &mut rng, &mut check).is_some());
+            assert_eq!(ice.next_measure(), Time::FAR);
+            let id = stun::Message::parse(&check).unwrap().transaction_id();
+            let mut answer = Vec::new();
+            stun::write_binding_success(&mut answer, id, remote, theirs.pwd.as_bytes());
+            assert_eq!(handle(&mut ice, now, remote, &answer, &mut rng), Handled::Answer);
+            assert_eq!(ice.next_measure(), now + MEASURE);
+            now = now + MEASURE - Duration::from_millis(40);
+            assert!(ice.poll_check(now, &mut rng, &mut Vec::new()).is_none());
+            ice.measure(now);
+        }
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use rand::Rng;
 
 use crate::message::IceCredentials;
+use crate::prefetch::prefetch;
 use crate::stun::{self, Class};
 use crate::time::Time;
 
@@ -212,6 +213,11 @@ impl Ice {
 
     pub fn selected_remote(&self) -> Option<SocketAddr> {
         self.selected.map(|at| self.paths[at].remote)
+    }
+
+    /// Ask for the path of media.
+    pub fn prefetch(&self) {
+        prefetch(self.paths.as_slice());
     }
 
     /// Where media goes: only to an address that answered our own check.

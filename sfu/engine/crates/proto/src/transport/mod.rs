@@ -3,6 +3,7 @@
 mod dtls;
 mod feedback;
 mod send;
+mod timers;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
@@ -13,13 +14,14 @@ use rand::rngs::StdRng;
 use rand::Rng;
 
 use crate::config::Config;
-use crate::egress::{Pacer, Queues};
+use crate::egress::{Pacer, Queued, Queues};
 use crate::ice::{Handled, Ice, Pair};
 use crate::message::{
     CloseReason, Event, Extensions, SrtpKeys, SubscriptionSpec, TrackId, TransportId, TransportSpec,
 };
 use crate::outbound::{Outbound, Transmit};
 use crate::packet::Report;
+use crate::prefetch::prefetch;
 use crate::receive::{Outcome, Receiver};
 use crate::rtcp;
 use crate::rtp::Header;
@@ -134,6 +136,27 @@ impl Transport {
             recent_rtx: VecDeque::new(),
             nacked: (Time::ZERO, 0),
         }
+    }
+
+    /// Ask for what sending a frame will look at, but for the transport itself; call `prefetch_deep` later.
+    pub fn prefetch(&self) {
+        prefetch(self.subscriptions.as_slice());
+        prefetch(self.history.next_places());
+        prefetch(&*self.stats);
+        self.ice.prefetch();
+    }
+
+    /// What `prefetch` has brought says where the rest is.
+    pub fn prefetch_deep(&self) {
+        for subscription in self.subscriptions.iter().flatten() {
+            prefetch(&*subscription.stats);
+            subscription.layout.prefetch();
+        }
+    }
+
+    /// See `Queues::lend_video`.
+    pub fn lend_video(&mut self, memory: &mut VecDeque<Queued>) {
+        self.queues.lend_video(memory);
     }
 
     pub fn ice(&self) -> &Ice {
@@ -332,45 +355,6 @@ impl Transport {
     pub fn early_report(&mut self, data: &[u8]) -> Option<(TrackId, u8, Report)> {
         let header = Header::parse(data).ok()?;
         self.receiver.take_early_report(header.ssrc)
-    }
-
-    /// Timers: checks, feedback to the publisher, reports to the subscriber.
-    pub fn handle_timeout(
-        &mut self,
-        cx: &mut Context<'_>,
-        reports: impl FnMut(&mut Subscription) -> Option<rtcp::SenderInfo>,
-    ) {
-        while self.ice.next_check() <= cx.now {
-            let mut check = Vec::new();
-            match self.ice.poll_check(cx.now, cx.rng, &mut check) {
-                Some(pair) => self.raw.push_back((pair, check)),
-                None if self.ice.next_check() <= cx.now => break,
-                None => {}
-            }
-        }
-        if self.keys.is_some() {
-            let rtt = self.ice.rtt().unwrap_or(ROUND_TRIP);
-            let mut packet = Vec::new();
-            if self.receiver.poll_rtcp(cx.now, rtt, &cx.config.limits, &mut packet, cx.events) {
-                self.rtcp.push_back(packet);
-            }
-            self.write_reports(cx.now, cx.now, reports);
-        }
-        self.queues.shrink();
-        self.stats.queue_packets.set(self.queues.len() as u64);
-    }
-
-    pub fn next_deadline(&self, config: &Config) -> Time {
-        let mut next = self.ice.next_check().min(self.ice.consent_end(config.limits.consent));
-        if self.keys.is_some() {
-            next = next.min(self.receiver.next_deadline());
-            if self.ice.media_pair().is_some() {
-                next = next.min(self.next_send()).min(self.next_report());
-            }
-        } else {
-            next = next.min(self.since + config.limits.connect);
-        }
-        next
     }
 }
 

@@ -9,16 +9,12 @@ use crate::extension::Values;
 use crate::ice::Pair;
 use crate::message::{Kind, TrackId};
 use crate::outbound::Outbound;
-use crate::rtcp;
 use crate::rtp::FIXED_HEADER_LEN;
 use crate::stats::WorkerStats;
 use crate::subscription::Subscription;
 use crate::time::Time;
 use crate::track::Track;
 use crate::twcc::SendKind;
-
-/// Sender reports once a second (RFC 3550 section 6.2 allows less than 5 s for small sessions).
-const REPORT: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// A replay takes at most this many times its encoding's bitrate.
 const REPLAY_SPEED: u64 = 4;
@@ -241,40 +237,6 @@ impl Transport {
             out.bytes.extend_from_slice(&packet);
             keys.protect.protect_rtcp(&mut out.bytes, start);
             push_datagram(out, pair, start, false);
-        }
-    }
-
-    /// When the next sender report is due.
-    pub fn next_report(&self) -> Time {
-        self.subscriptions.iter().flatten().map(|s| s.next_report).min().unwrap_or(Time::FAR)
-    }
-
-    /// Sender reports of the subscriptions for which one is due until then, with the CNAME that ties sound to
-    /// picture.
-    pub fn write_reports(
-        &mut self,
-        now: Time,
-        until: Time,
-        mut info: impl FnMut(&mut Subscription) -> Option<rtcp::SenderInfo>,
-    ) {
-        if self.ice.media_pair().is_none() {
-            return;
-        }
-        let mut packet = Vec::new();
-        let mut first = None;
-        for subscription in self.subscriptions.iter_mut().flatten() {
-            if subscription.next_report > until {
-                continue;
-            }
-            subscription.next_report = now + REPORT;
-            if let Some(info) = info(subscription) {
-                rtcp::write_sr(&mut packet, subscription.ssrc, info, &[]);
-                rtcp::write_sdes_cname(&mut packet, subscription.ssrc, &self.cname);
-                first.get_or_insert(subscription.ssrc);
-            }
-        }
-        if !packet.is_empty() {
-            self.rtcp.push_back(packet);
         }
     }
 }

@@ -18,6 +18,8 @@ pub struct Sent {
 
 /// 2 s at 1,000 packets/s, that is at 10 Mb/s; 16 KB for each viewer.
 const CAPACITY: usize = 2_048;
+/// Packets of a frame: of nine at 2.5 Mb/s, and some.
+const FRAME: usize = 16;
 const MAX_SIZE: u16 = 0x3fff;
 const KINDS: [SendKind; 4] = [SendKind::Audio, SendKind::Video, SendKind::Rtx, SendKind::Padding];
 
@@ -43,6 +45,12 @@ impl SendHistory {
             at.micros() << 16 | (kind as u64) << 14 | u64::from(size.min(MAX_SIZE));
         self.count += 1;
         sequence
+    }
+
+    /// Where the next packets will be kept.
+    pub fn next_places(&self) -> &[u64] {
+        let start = self.count as usize % CAPACITY;
+        self.ring.get(start..(start + FRAME).min(CAPACITY)).unwrap_or_default()
     }
 
     /// `None` if the packet was never sent or is too old to know.

@@ -2,7 +2,9 @@
 
 mod commands;
 mod datagrams;
+mod fan_out;
 mod frames;
+mod injectors;
 mod routing;
 mod shed;
 mod taps;
@@ -18,7 +20,7 @@ use rand::SeedableRng;
 
 use crate::config::Config;
 use crate::directory::{Directory, TransportSlot};
-use crate::egress::ReplayBudget;
+use crate::egress::{Queued, ReplayBudget};
 use crate::ice::Pair;
 use crate::load::Load;
 use crate::message::{
@@ -30,8 +32,10 @@ use crate::time::Time;
 use crate::track::{Place, Track};
 use crate::transport::{push_datagram, Context, Stopped, Transport};
 
-use frames::{FanOut, Holds};
-use taps::{Injector, Tap};
+use fan_out::FanOut;
+use frames::Holds;
+use injectors::Injector;
+use taps::Tap;
 use timers::Timers;
 use turns::Turns;
 
@@ -96,8 +100,12 @@ pub struct Worker {
     taps: HashMap<TapId, Tap>,
     timers: Timers,
     holds: Holds,
+    /// When the rest of the frame that was begun last has had time to come.
+    rest: Time,
     /// Finished before anything else looks at subscriptions or history.
     fan_outs: VecDeque<FanOut>,
+    /// Memory for a frame on its way to one viewer.
+    scratch: VecDeque<Queued>,
     dirty: VecDeque<u32>,
     budget: ReplayBudget,
     load: Load,
@@ -140,7 +148,9 @@ impl Worker {
             taps: HashMap::new(),
             timers: Timers::default(),
             holds: Holds::default(),
+            rest: Time::ZERO,
             fan_outs: VecDeque::new(),
+            scratch: VecDeque::new(),
             dirty: VecDeque::new(),
             budget: ReplayBudget::default(),
             load: Load::default(),

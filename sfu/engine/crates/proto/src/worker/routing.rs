@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Alias, Worker};
 use crate::message::{Event, Kind, Message, TrackId, WorkerIndex};
 use crate::packet::{Packet, Report};
-use crate::subscription::Wish;
+use crate::subscription::{Subscription, Wish};
 use crate::time::Time;
 use crate::track::{Place, Track};
 
@@ -64,16 +64,16 @@ impl Worker {
             }
         }
         if let Some(id) = id {
-            self.attach(now, place, id, kind);
+            self.attach(place, id, kind);
             self.choose(now, place);
         }
     }
 
-    fn subscription_mut(&mut self, place: Place) -> Option<&mut crate::subscription::Subscription> {
+    fn subscription_mut(&mut self, place: Place) -> Option<&mut Subscription> {
         self.transport_mut(place.transport)?.subscription_mut(place.subscription)
     }
 
-    pub(super) fn attach(&mut self, _now: Time, place: Place, id: TrackId, kind: Kind) {
+    pub(super) fn attach(&mut self, place: Place, id: TrackId, kind: Kind) {
         let track = self.track_or_mirror(id, kind);
         if !track.subscribers.contains(&place) {
             track.subscribers.push(place);

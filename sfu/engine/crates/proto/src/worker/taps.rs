@@ -1,12 +1,11 @@
-//! Server-side participants in this process: taps read a source, injectors fill a track.
+//! Taps: server-side participants in this process that read a source.
 
 use std::sync::Arc;
 
 use super::Worker;
-use crate::message::{Choice, CodecSpec, Event, InjectSpec, InjectedPacket, Kind, TapId, TrackId};
+use crate::message::{Choice, CodecSpec, Event, Kind, TapId, TrackId};
 use crate::packet::{Packet, Report};
-use crate::receive::{Encoding, Incoming};
-use crate::stats::TrackStats;
+use crate::red;
 use crate::tap::{TapQueue, Tapped};
 use crate::time::Time;
 use crate::track::Track;
@@ -21,6 +20,8 @@ pub struct Tap {
     /// Track, encoding and its generation that are being read.
     feed: Option<(TrackId, u8, u32)>,
     generation: u64,
+    /// The codec of what was read last, where that was wrapped in RED, and of what was in it.
+    unwrapped: Option<(Arc<CodecSpec>, Arc<CodecSpec>)>,
 }
 
 impl Tap {
@@ -58,12 +59,27 @@ impl Tap {
         })
     }
 
-    fn push(&self, track: &Track, packet: &Arc<Packet>) -> bool {
+    fn push(&mut self, track: &Track, packet: &Arc<Packet>) -> bool {
         if packet.empty {
             return false;
         }
+        let Some(packet) = self.unwrap(packet) else { return false };
         let rid = track.rids[usize::from(packet.encoding)].clone();
-        self.queue.push(Tapped::Packet { rid, generation: self.generation, packet: packet.clone() })
+        self.queue.push(Tapped::Packet { rid, generation: self.generation, packet })
+    }
+
+    /// The packet without RED (RFC 2198), which is for a line that loses packets: there is none between here and
+    /// the reader. None if it is malformed.
+    fn unwrap(&mut self, packet: &Arc<Packet>) -> Option<Arc<Packet>> {
+        if !red::wraps(&packet.codec) {
+            return Some(packet.clone());
+        }
+        let payload = red::primary(&packet.payload)?.into();
+        let known = self.unwrapped.take().filter(|(red, _)| Arc::ptr_eq(red, &packet.codec));
+        let (_, codec) = self
+            .unwrapped
+            .insert(known.unwrap_or_else(|| (packet.codec.clone(), Arc::new(red::carried(&packet.codec)))));
+        Some(Arc::new(Packet { payload, codec: codec.clone(), ..Packet::clone(packet) }))
     }
 
     fn forward(&mut self, now: Time, id: TrackId, track: &Track, packet: &Arc<Packet>) -> (bool, Option<u8>) {
@@ -86,14 +102,6 @@ impl Tap {
     }
 }
 
-/// A track filled from this process.
-#[derive(Debug)]
-pub struct Injector {
-    codec: Arc<CodecSpec>,
-    encodings: Vec<Encoding>,
-    stats: Arc<TrackStats>,
-}
-
 impl Worker {
     pub(super) fn open_tap(
         &mut self,
@@ -104,7 +112,8 @@ impl Worker {
         choice: Choice,
         queue: Arc<TapQueue>,
     ) {
-        let tap = Tap { source, kind, track: None, choice, queue, feed: None, generation: 0 };
+        let tap =
+            Tap { source, kind, track: None, choice, queue, feed: None, generation: 0, unwrapped: None };
         self.taps.insert(id, tap);
         let track = match self.aliases.get_mut(&source) {
             Some(alias) => {
@@ -217,71 +226,41 @@ impl Worker {
             (tap.track, tap.feed) = (None, None); // its alias may point elsewhere any time
         }
     }
+}
 
-    pub(super) fn open_injector(&mut self, now: Time, spec: InjectSpec) {
-        let stats = self.directory.add_track(spec.id);
-        let rids = if spec.rids.is_empty() { vec![String::new()] } else { spec.rids.clone() };
-        self.injectors.insert(
-            spec.id,
-            Injector {
-                codec: Arc::new(spec.codec),
-                encodings: rids.into_iter().map(Encoding::new).collect(),
-                stats,
-            },
-        );
-        self.own_track(now, spec.id, spec.kind, &spec.rids, None);
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::directory::Directory;
+    use crate::message::{Command, InjectSpec, InjectedPacket, Message};
+    use crate::outbound::Outbound;
+    use crate::testing::codec;
 
-    pub(super) fn inject(&mut self, now: Time, id: TrackId, rid: &str, packets: Vec<InjectedPacket>) {
-        for packet in packets {
-            let Some(injector) = self.injectors.get_mut(&id) else { return };
-            let Some(index) = injector.encodings.iter().position(|e| e.rid() == rid) else { return };
-            let incoming = Incoming {
-                ssrc: Some(index as u32),
-                sequence: packet.sequence,
-                timestamp: packet.timestamp,
-                marker: packet.marker,
-                payload: &packet.payload,
-                codec: &injector.codec,
-            };
-            let encoding = &mut injector.encodings[index];
-            let made = encoding.handle(now, incoming, id, index as u8, &injector.stats, &mut self.events);
-            if let Some(mut made) = made {
-                made.audio_level = packet.audio_level;
-                if let Some(level) = packet.audio_level {
-                    injector.stats.hear(level);
-                }
-                self.publish(now, id, Arc::new(made));
-            }
+    const TRACK: TrackId = 1;
+
+    #[test]
+    fn a_reader_gets_the_sound_without_its_redundancy() {
+        let mut worker = Worker::new(0, Config::default(), Arc::new(Directory::new(1)));
+        let (now, queue) = (Time::from_micros(1_000_000), Arc::new(TapQueue::new(16)));
+        let mut order = |command| worker.handle_message(now, Message::Command(command));
+        let red = CodecSpec { fmtp: "111/111".into(), channels: 2, clock_rate: 48_000, ..codec("red", 63) };
+        order(Command::OpenInjector(InjectSpec { id: TRACK, kind: Kind::Audio, codec: red, rids: vec![] }));
+        let (encoding, source, kind) = (Choice::Auto, TRACK, Kind::Audio);
+        order(Command::OpenTap { tap: 2, source, kind, encoding, queue: queue.clone() });
+        let wrapped = vec![0x80 | 111, 0x0F, 0x00, 1, 111, 7, 8, 9];
+        for (sequence, payload) in [(1, wrapped.clone()), (2, vec![0xFF; 40]), (3, wrapped)] {
+            let packet =
+                InjectedPacket { sequence, timestamp: 960, marker: false, payload, audio_level: None };
+            order(Command::Inject { track: TRACK, rid: String::new(), packets: vec![packet] });
         }
-    }
-
-    pub(super) fn inject_report(&mut self, now: Time, id: TrackId, rid: &str, ntp: u64, rtp_time: u32) {
-        let Some(offset_us) = self.directory.observe_injected(now, ntp) else { return };
-        let Some(injector) = self.injectors.get_mut(&id) else { return };
-        let Some(index) = injector.encodings.iter().position(|e| e.rid() == rid) else { return };
-        let report = injector.encodings[index].report(now, ntp, rtp_time, offset_us);
-        self.publish_report(id, index as u8, report);
-    }
-
-    pub(super) fn want_injected_keyframe(&mut self, now: Time, id: TrackId, encoding: u8) {
-        let Some(injector) = self.injectors.get_mut(&id) else { return };
-        if let Some(e) = injector.encodings.get_mut(usize::from(encoding)) {
-            e.want_keyframe(now);
-        }
-        self.tell_injectors(now);
-    }
-
-    /// Requests for keyframes that are due, and encodings that went silent.
-    pub(super) fn tell_injectors(&mut self, now: Time) {
-        for (&track, injector) in &mut self.injectors {
-            for encoding in &mut injector.encodings {
-                if encoding.keyframe_due(now) {
-                    let rid = encoding.rid().to_owned();
-                    self.events.push(Event::KeyframeNeeded { track, rid });
-                }
-                encoding.check_idle(now, track, &mut self.events);
-            }
+        worker.poll_transmit(now, &mut Outbound::default());
+        let (read, dropped) = queue.drain();
+        assert_eq!((read.len(), dropped), (2, 0));
+        for one in read {
+            let Tapped::Packet { packet, .. } = one else { panic!("{one:?}") };
+            assert_eq!(*packet.payload, [8, 9]);
+            assert_eq!((packet.codec.name.as_str(), packet.codec.payload_type), ("opus", 111));
         }
     }
 }

@@ -9,7 +9,7 @@ fn pair() -> (TcpPeers, TcpStream, u32) {
 fn pair_within(limits: Limits) -> (TcpPeers, TcpStream, u32) {
     let mut group = listen_group(&[Ipv4Addr::LOCALHOST.into()], 0, 1).unwrap();
     let mut peers = TcpPeers::new(group.remove(0), Arc::default(), limits);
-    let client = TcpStream::connect(peers.listeners[0].local_addr().unwrap()).unwrap();
+    let client = TcpStream::connect(peers.listeners.address()).unwrap();
     let mut accepted = None;
     while accepted.is_none() {
         peers.accept(0, Time::ZERO, |_, number| {
@@ -71,7 +71,7 @@ fn who_reads_nothing_costs_a_bounded_buffer() {
 #[test]
 fn one_address_holds_so_many_connections_and_no_more() {
     let (mut peers, _first, _) = pair_within(Limits { tcp_connections_per_address: 2, ..Limits::default() });
-    let address = peers.listeners[0].local_addr().unwrap();
+    let address = peers.listeners.address();
     let others: Vec<TcpStream> = (0..3).map(|_| TcpStream::connect(address).unwrap()).collect();
     // The two that are refused read their end.
     let mut ended = 0;
@@ -134,4 +134,37 @@ fn a_tcp_peer_is_never_a_udp_peer() {
     assert_eq!(number(name(7, remote)), Some(7));
     assert_ne!(name(7, remote), name(8, remote));
     assert_eq!(name(7, remote).ip(), IpAddr::V6(Ipv6Addr::from([0, 0, 0, 0, 0, 0xffff, 0xc000, 0x0201])));
+}
+
+#[test]
+fn who_comes_when_no_descriptor_is_left_is_turned_away() {
+    let this = std::env::current_exe().unwrap();
+    let alone = ["--ignored", "--exact", "tcp::tests::out_of_descriptors", "--test-threads=1"];
+    let run = std::process::Command::new(this).args(alone).output().unwrap();
+    let said = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success() && said.contains("1 passed"), "{said}");
+}
+
+#[test]
+#[ignore = "lowers the limit of its process: another test runs it in one of its own"]
+fn out_of_descriptors() {
+    let (mut peers, _client, _) = pair();
+    let mut late = TcpStream::connect(peers.listeners.address()).unwrap();
+    late.set_nonblocking(true).unwrap();
+    let lowest_free = std::fs::File::open("/dev/null").unwrap().as_raw_fd() as libc::rlim_t;
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: both calls take a live rlimit.
+    unsafe {
+        assert_eq!(libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit), 0);
+        limit.rlim_cur = lowest_free;
+        assert_eq!(libc::setrlimit(libc::RLIMIT_NOFILE, &limit), 0);
+    }
+    // Closed, not kept waiting: else the listener would be readable for ever.
+    let closed = (0..1_000).any(|_| {
+        peers.accept(0, Time::ZERO, |_, _| panic!("there is no descriptor for it"));
+        std::thread::sleep(Duration::from_millis(1));
+        !matches!(late.read(&mut [0; 1]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    });
+    assert!(closed);
+    assert_eq!(peers.reading.len(), 1);
 }
