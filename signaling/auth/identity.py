@@ -10,7 +10,7 @@ from signaling.auth.secrets import ACCOUNT_TOKEN, hash_secret, new_secret
 from signaling.clock import Clock
 from signaling.problems import problem, unauthorized
 from signaling.store.interfaces import Accounts, Streams
-from signaling.store.records import Account, StreamRecord
+from signaling.store.records import Account, NewToken, StreamRecord
 
 __all__ = ["Identity", "Visitor"]
 
@@ -46,13 +46,11 @@ class Identity:
         self._playback_tokens = playback_tokens
         self._clock = clock
 
-    async def issue_token(self, account_id: str) -> tuple[str, datetime]:
-        """A new account token and when it ends."""
+    def new_token(self, account_id: str) -> tuple[str, NewToken]:
+        """A new account token, and what the store is to keep of it."""
         token = new_secret(ACCOUNT_TOKEN)
         now = self._clock.now()
-        expires_at = now + timedelta(days=TOKEN_DAYS)
-        await self._accounts.add_token(hash_secret(token), account_id, now, expires_at)
-        return token, expires_at
+        return token, NewToken(hash_secret(token), account_id, now, now + timedelta(days=TOKEN_DAYS))
 
     async def account_of(self, token: str | None) -> Account | None:
         if not token or len(token) > LONGEST or token.startswith(PLAYBACK_TOKEN):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import asdict
 from datetime import datetime
 
 from sqlalchemy import delete, insert, select, update
@@ -10,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from signaling.store.interfaces import NameTaken
-from signaling.store.records import Account
+from signaling.store.records import Account, NewToken
 from signaling.store.tables import accounts, tokens
 
 __all__ = ["SqlAccounts"]
@@ -27,7 +28,9 @@ class SqlAccounts:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def create(self, account: Account, password_hash: str, created_at: datetime) -> None:
+    async def create(
+        self, account: Account, password_hash: str, created_at: datetime, token: NewToken | None = None
+    ) -> None:
         row = {
             "account_id": account.account_id,
             "name": account.name,
@@ -38,6 +41,8 @@ class SqlAccounts:
         try:
             async with self._engine.begin() as connection:
                 await connection.execute(insert(accounts).values(row))
+                if token is not None:
+                    await connection.execute(insert(tokens).values(asdict(token)))
         except IntegrityError:
             if await self.credentials(account.name) is None:
                 raise
@@ -64,17 +69,13 @@ class SqlAccounts:
         async with self._engine.begin() as connection:
             await connection.execute(_password(account_id, password_hash))
 
-    async def add_token(self, token_hash: str, account_id: str, now: datetime, expires_at: datetime) -> None:
-        row = {
-            "token_hash": token_hash,
-            "account_id": account_id,
-            "created_at": now,
-            "expires_at": expires_at,
-        }
-        stale = delete(tokens).where(tokens.c.account_id == account_id, tokens.c.expires_at <= now)
+    async def add_token(self, token: NewToken) -> None:
+        stale = delete(tokens).where(
+            tokens.c.account_id == token.account_id, tokens.c.expires_at <= token.created_at
+        )
         async with self._engine.begin() as connection:
             await connection.execute(stale)
-            await connection.execute(insert(tokens).values(row))
+            await connection.execute(insert(tokens).values(asdict(token)))
 
     async def by_token(self, token_hash: str, now: datetime) -> Account | None:
         query = (

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from signaling.store.database import HEAD, open_database
 from signaling.store.interfaces import BadCursor, NameTaken, StoreUnreachable
-from signaling.store.records import Account, Audience, NewStream, StreamRecord
+from signaling.store.records import Account, Audience, NewStream, NewToken, StreamRecord
 from signaling.store.sql_accounts import SqlAccounts
 from signaling.store.sql_streams import SqlStreams
 from signaling.store.tables import metadata
@@ -79,7 +79,7 @@ async def test_an_account_is_found_by_any_spelling_of_its_name(
 
 async def test_a_token_ends_with_its_time(accounts: SqlAccounts, clock: ManualClock) -> None:
     await accounts.create(Account("a1", "Ada"), "hash", clock.now())
-    await accounts.add_token("t1", "a1", clock.now(), clock.now() + timedelta(seconds=10))
+    await accounts.add_token(NewToken("t1", "a1", clock.now(), clock.now() + timedelta(seconds=10)))
     clock.advance(9.9)
     assert await accounts.by_token("t1", clock.now()) == Account("a1", "Ada")
     clock.advance(0.1)
@@ -90,7 +90,7 @@ async def test_a_token_ends_with_its_time(accounts: SqlAccounts, clock: ManualCl
 async def test_a_new_password_ends_every_token(accounts: SqlAccounts, clock: ManualClock) -> None:
     await accounts.create(Account("a1", "Ada"), "hash", clock.now())
     later = clock.now() + timedelta(days=1)
-    await accounts.add_token("t1", "a1", clock.now(), later)
+    await accounts.add_token(NewToken("t1", "a1", clock.now(), later))
     await accounts.rehash_password("a1", "stronger")
     assert await accounts.by_token("t1", clock.now()) == Account("a1", "Ada")
     await accounts.set_password("a1", "other")
