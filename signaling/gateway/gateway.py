@@ -7,7 +7,6 @@ client sends is never an exception here: the acknowledgement says what was wrong
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -26,7 +25,8 @@ from signaling.gateway.transport import SocketLimits, SocketServer
 from signaling.http.origin import Origins
 from signaling.metrics import Metrics
 from signaling.models import Request
-from signaling.problems import problem, rate_limited
+from signaling.problems import insufficient_storage, problem, rate_limited
+from signaling.store.interfaces import StoreFull
 
 __all__ = ["Gateway", "Handshake"]
 
@@ -163,8 +163,8 @@ class Gateway:
             answer = {"ok": True, **await self._handle(known, self._clients[sid], data)}
         except Problem as refusal:
             answer = {"ok": False, "problem": refusal.document()}
-        except asyncio.CancelledError:
-            raise
+        except StoreFull:
+            answer = {"ok": False, "problem": insufficient_storage().document()}
         except Exception:  # whatever it is: the client learns nothing of it, and stays connected
             log.exception("event %s failed", event if known else "(unknown)")
             answer = {

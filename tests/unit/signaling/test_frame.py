@@ -266,7 +266,7 @@ async def test_openapi_is_sound(api: Api) -> None:
     assert len(ids) == len(set(ids))
     create = document["paths"]["/api/v1/streams"]["post"]
     assert create["security"] == [{"account": []}]
-    assert set(create["responses"]) == {"201", "400", "401", "408", "413", "422", "429", "500"}
+    assert set(create["responses"]) == {"201", "400", "401", "408", "413", "422", "429", "500", "507"}
     view = schemas["StreamView"]
     assert "stream_key" not in view["properties"]
     assert set(view["required"]) == set(view["properties"])
