@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -56,6 +57,16 @@ class Identity:
         if not token or len(token) > LONGEST or token.startswith(PLAYBACK_TOKEN):
             return None
         return await self._accounts.by_token(hash_secret(token), self._clock.now())
+
+    async def accounts_of(self, tokens: Collection[str]) -> dict[str, Account]:
+        """Whose each token is, without those that are wrong or have expired."""
+        by_hash = {hash_secret(token): token for token in tokens}
+        found = await self._accounts.by_tokens(by_hash, self._clock.now())
+        return {by_hash[token_hash]: account for token_hash, account in found.items()}
+
+    async def end_token(self, token: str) -> None:
+        """From here on it is as good as none."""
+        await self._accounts.delete_token(hash_secret(token))
 
     async def visitor(self, token: str | None, playback_token: str | None = None) -> Visitor:
         """Whoever shows these tokens; a wrong or expired one is as good as none."""

@@ -77,6 +77,11 @@ class AccountRoutes:
         await self._accounts.add_token(kept)
         return TokenIssued(token=token, expires_at=kept.expires_at)
 
+    @operation("DELETE", "/api/v1/tokens", "Sign out: the token that is sent ends at once", tag="accounts")
+    async def end_token(self, call: Call, account: Account) -> None:
+        assert call.bearer is not None  # it is what the account was found by
+        await self._identity.end_token(call.bearer)
+
 
 def _taken(name: str) -> Exception:
     return problem("name-taken", f"An account named {name!r} exists already.")

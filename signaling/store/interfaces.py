@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -81,6 +81,14 @@ class Accounts(Protocol):
 
     async def by_token(self, token_hash: str, now: datetime) -> Account | None:
         """None for an unknown token and for one that has expired."""
+        ...
+
+    async def by_tokens(self, token_hashes: Collection[str], now: datetime) -> Mapping[str, Account]:
+        """Of many at once, without those that are unknown or have expired."""
+        ...
+
+    async def delete_token(self, token_hash: str) -> None:
+        """It is unknown from here on."""
         ...
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from datetime import datetime
 
@@ -15,6 +16,9 @@ from signaling.store.records import Account, NewToken
 from signaling.store.tables import accounts, tokens
 
 __all__ = ["SqlAccounts"]
+
+BATCH = 900
+"""Parameters of one query: some builds of SQLite take 999 and PostgreSQL 32,767; nobody else waits long."""
 
 
 def name_key(name: str) -> str:
@@ -78,14 +82,25 @@ class SqlAccounts:
             await connection.execute(insert(tokens).values(asdict(token)))
 
     async def by_token(self, token_hash: str, now: datetime) -> Account | None:
-        query = (
-            select(accounts.c.account_id, accounts.c.name)
-            .join(tokens)
-            .where(tokens.c.token_hash == token_hash, tokens.c.expires_at > now)
-        )
-        async with self._engine.connect() as connection:
-            row = (await connection.execute(query)).one_or_none()
-        return Account(row.account_id, row.name) if row else None
+        return (await self.by_tokens([token_hash], now)).get(token_hash)
+
+    async def by_tokens(self, token_hashes: Collection[str], now: datetime) -> Mapping[str, Account]:
+        found: dict[str, Account] = {}
+        wanted = list(token_hashes)
+        for start in range(0, len(wanted), BATCH):
+            query = (
+                select(tokens.c.token_hash, accounts.c.account_id, accounts.c.name)
+                .join(accounts)
+                .where(tokens.c.token_hash.in_(wanted[start : start + BATCH]), tokens.c.expires_at > now)
+            )
+            async with self._engine.connect() as connection:
+                rows = await connection.execute(query)
+                found |= {row.token_hash: Account(row.account_id, row.name) for row in rows}
+        return found
+
+    async def delete_token(self, token_hash: str) -> None:
+        async with self._engine.begin() as connection:
+            await connection.execute(delete(tokens).where(tokens.c.token_hash == token_hash))
 
 
 def _password(account_id: str, password_hash: str):  # type: ignore[no-untyped-def]

@@ -87,6 +87,22 @@ async def test_a_token_ends_with_its_time(accounts: SqlAccounts, clock: ManualCl
     assert await accounts.by_token("t2", clock.now()) is None
 
 
+async def test_many_tokens_are_looked_up_at_once(accounts: SqlAccounts, clock: ManualClock) -> None:
+    ada, bob = Account("a1", "Ada"), Account("b1", "Bob")
+    for account, tokens in ((ada, ("t1", "t2")), (bob, ("t3",))):
+        await accounts.create(account, "hash", clock.now())
+        for each in tokens:
+            end = clock.now() + timedelta(seconds=10 if each == "t2" else 20)
+            await accounts.add_token(NewToken(each, account.account_id, clock.now(), end))
+    unknown = [f"x{number}" for number in range(2000)]
+    assert await accounts.by_tokens(["t1", *unknown, "t3"], clock.now()) == {"t1": ada, "t3": bob}
+    clock.advance(10)
+    assert await accounts.by_tokens(["t1", "t2"], clock.now()) == {"t1": ada}
+    await accounts.delete_token("t1")
+    assert await accounts.by_tokens(["t1", "t3"], clock.now()) == {"t3": bob}
+    assert await accounts.by_tokens([], clock.now()) == {}
+
+
 async def test_a_new_password_ends_every_token(accounts: SqlAccounts, clock: ManualClock) -> None:
     await accounts.create(Account("a1", "Ada"), "hash", clock.now())
     later = clock.now() + timedelta(days=1)
