@@ -23,8 +23,10 @@ class Installation:
         try:
             data_dir.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except FileExistsError:
+            raise StartError(f"data_dir: {data_dir} is a file") from None
         except OSError as error:
-            raise StartError(f"data_dir: {error}") from None
+            raise StartError(f"data_dir: can't write to {data_dir}: {error.strerror}") from None
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self.secret = load_secret(data_dir)
@@ -34,7 +36,7 @@ class Installation:
             raise StartError(f"data_dir: another node uses {data_dir}") from None
         except OSError as error:
             os.close(self._lock)
-            raise StartError(f"data_dir: {error}") from None
+            raise StartError(f"data_dir: {error.strerror or error}") from None
 
     def __enter__(self) -> Installation:
         return self

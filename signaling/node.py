@@ -160,7 +160,7 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
     """Start everything, listen, and end it all in reverse. Raises StartError."""
     for name in UNSUPPORTED:
         if getattr(settings, name):
-            raise StartError(f"{name}: this version keeps that in process and can't use it")
+            raise StartError(f"{name}: this version can't use it: leave it out")
     if settings.redis_url is not None:
         await asyncio.to_thread(open_index, settings)
     async with contextlib.AsyncExitStack() as stack:

@@ -185,7 +185,7 @@ class Settings(BaseSettings):
     @classmethod
     def _host(cls, value: str) -> str:
         if not value or any(c.isspace() or c in "/[]" for c in value):
-            raise ValueError("an address or a host name, without port and brackets")
+            raise ValueError("must be an address or a host name, without port and brackets")
         return value
 
     @field_validator("advertise_ip")
@@ -216,14 +216,14 @@ class Settings(BaseSettings):
             return None
         parts = urlsplit(value)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise ValueError("http://HOST or https://HOST, with a port or a path where needed")
+            raise ValueError("must be http://HOST or https://HOST, with a port or a path where needed")
         return value.rstrip("/")
 
     @field_validator("database_url")
     @classmethod
     def _database(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and urlsplit(value.get_secret_value()).scheme not in ("postgresql", "postgres"):
-            raise ValueError("postgresql://user:password@host/name")
+            raise ValueError("must be postgresql://user:password@host/name; without it SQLite is used")
         return value
 
     @model_validator(mode="after")
