@@ -284,6 +284,7 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
             metrics=node.metrics,
             headers=security,
             version=_version(),
+            middlewares=[node.pages.missing] if settings.runs("api") else [],
         )
         await stack.enter_async_context(_owned(work))
         access_log = logging.getLogger("spillway.access") if settings.access_log else None

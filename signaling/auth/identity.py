@@ -87,7 +87,9 @@ class Identity:
             raise problem("stream-not-found", "No stream has this id.")
         if not visitor.may_watch(stream):
             if visitor == Visitor():
-                raise unauthorized("This stream is private: send a playback token, or sign in as its owner.")
+                raise unauthorized(
+                    "This stream is private. Open it with a link (a playback token) of its owner, or sign in."
+                )
             raise problem("private-stream", "This stream needs a playback token.")
         return stream
 

@@ -93,6 +93,18 @@ async def test_a_page_asks_for_nothing_that_is_not_there(studio: Studio, audienc
     await page.close()
 
 
+async def test_addresses_that_lead_nowhere_lead_back(studio: Studio, audience: BrowserContext) -> None:
+    page = await audience.new_page()
+    for path in ("/nowhere", "/studio/one/two"):
+        response = await page.goto(path)
+        assert response is not None
+        assert response.status == 404
+        await page.get_by_role("heading", name="There is nothing here").wait_for()
+    await page.get_by_role("link", name="See what’s live").click()
+    await page.get_by_test_id("stream-card").first.wait_for()
+    await page.close()
+
+
 async def test_private_stream_needs_a_token(
     studio: Studio, host: BrowserContext, audience: BrowserContext
 ) -> None:
