@@ -48,7 +48,10 @@ class Settings(BaseSettings):
     http_port: Port = Field(
         8080, description="TCP port of pages, API, WHIP, WHEP, HLS and Socket.IO; 0 picks a free one"
     )
-    rtc_port: Port = Field(7882, description="UDP port of all WebRTC traffic; 0 picks a free one")
+    rtc_port: Port = Field(
+        7882,
+        description="UDP port of all WebRTC traffic, and TCP for viewers without UDP; 0 picks a free one",
+    )
     rtmp_port: Port = Field(1935, description="TCP port of RTMP ingest, which is yet to come")
     srt_port: Port = Field(8890, description="UDP port of SRT ingest, which is yet to come")
     advertise_ip: Annotated[list[str], NoDecode] = Field(
