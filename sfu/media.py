@@ -172,7 +172,7 @@ class Participant(Protocol):
     async def publish(
         self, kind: Kind, codec: Codec, encodings: Sequence[Encoding] = (Encoding(),)
     ) -> Injector:
-        """Publish a Track. Raises ParticipantClosed."""
+        """Publish a Track. Raises ParticipantClosed, or ValueError for a codec of the other kind."""
         ...
 
     async def close(self) -> None: ...

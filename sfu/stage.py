@@ -57,6 +57,7 @@ class Stage:
         self._controls: dict[str, HostControls] = {}
         self._detector = SpeakerDetector()
         self._packets: dict[int, int] = {}
+        """Of each track, when its level was read last."""
         self._lead: str | None = None
         self._settled: Participant | None = None
         self._settling: tuple[Participant, asyncio.TimerHandle] | None = None
@@ -165,6 +166,8 @@ class Stage:
     def poll_levels(self, now_us: int) -> None:
         """Read how loud every host is; a few times a second."""
         levels: dict[str, float | None] = {}
+        known = {track.track_id for track in self._stream.tracks()}
+        self._packets = {track: packets for track, packets in self._packets.items() if track in known}
         for host in self.sending:
             track = host.track_from("microphone") or host.track_of("audio")
             levels[host.participant_id] = (

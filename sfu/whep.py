@@ -118,7 +118,7 @@ def whep_routes(
 def _rid(body: str) -> str:
     try:
         document = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):  # no JSON, or a thousand brackets
         document = None
     rid = document.get("rid") if isinstance(document, dict) else None
     if not isinstance(rid, str):

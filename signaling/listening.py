@@ -35,11 +35,13 @@ def listen(host: str, port: int, setting: str = "http_port") -> socket.socket:
 
 def port_refused(setting: str, host: str, port: int, error: OSError) -> StartError:
     """Why a port can't be bound, in one line that names the setting."""
+    number = error.errno or _os_error(error)
+    if number == errno.EADDRNOTAVAIL:
+        return StartError(f"host: this machine has no address {host}")
     reason = {
         errno.EADDRINUSE: "is taken; choose another, or 0 for a free one",
         errno.EACCES: "needs more rights; choose one above 1023",
-        errno.EADDRNOTAVAIL: "can't be had: this machine has no such address",
-    }.get(error.errno or _os_error(error), f"can't be bound: {error.strerror or error}")
+    }.get(number, f"can't be bound: {error.strerror or error}")
     return StartError(f"{setting}: port {port} on {host} {reason}")
 
 
@@ -58,13 +60,22 @@ def local_url(listener: socket.socket, *, secure: bool) -> str:
 
 
 def tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
-    """Raises StartError."""
+    """Raises StartError, naming the setting that is at fault."""
+    for setting, path, kind in (("tls_cert", certificate, "CERTIFICATE"), ("tls_key", key, "PRIVATE KEY")):
+        try:
+            found = f"{kind}-----" in path.read_text("ascii", "replace")
+        except OSError as error:
+            raise StartError(f"{setting}: can't read {path}: {error.strerror}") from None
+        if not found:
+            raise StartError(f"{setting}: {path} has no {kind.lower()} in PEM format")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
+        # An empty password: an encrypted key is refused, not asked about at the terminal.
         context.load_cert_chain(certificate, key, password="")
     except ssl.SSLError as error:
-        raise StartError(f"tls_cert: {certificate} and {key} are no pair: {error.reason or error}") from None
-    except OSError as error:
-        raise StartError(f"tls_cert: can't read {certificate} and {key}: {error.strerror}") from None
+        if error.reason == "KEY_VALUES_MISMATCH":
+            raise StartError(f"tls_key: {key} is not the key of {certificate}") from None
+        text = f"{certificate} and {key} can't be loaded: damaged, or the key is encrypted"
+        raise StartError(f"tls_cert: {text}") from None
     return context

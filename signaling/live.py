@@ -1,6 +1,7 @@
 """What happens to streams while they run: live, ended, and how many watch.
 
 The media rooms report it; here it is written down in order, and told to whoever listens (the gateway).
+While the database is full, what happens is told all the same, and written when there is room.
 """
 
 from __future__ import annotations
@@ -8,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Literal, Protocol
 
 from signaling.clock import Clock
-from signaling.store.interfaces import Streams
+from signaling.store.interfaces import StoreFull, Streams
 from signaling.store.records import Audience, StreamRecord
 
 __all__ = ["Listener", "LiveStreams"]
@@ -21,10 +23,12 @@ log = logging.getLogger("spillway.streams")
 
 FLUSH_S = 2.0
 """How old the numbers that discover sorts by may be."""
+RETRY_S = 1.0
+"""After what the store didn't take."""
 
 
 class Listener(Protocol):
-    """Told of changes, after they are in the store."""
+    """Told of changes, after they are in the store (or have found it full)."""
 
     def stream_changed(self, stream: StreamRecord) -> None: ...
 
@@ -41,10 +45,28 @@ class Listener(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class _Change:
     stream_id: str
     to: Literal["live", "off"]
+    at: datetime
+    told: bool = False
+    """Listeners know of it, the store does not."""
+
+    def applied(self, stream: StreamRecord) -> StreamRecord:
+        """As ``Streams.went_live`` and ``went_off`` leave it."""
+        if self.to == "live":
+            return replace(
+                stream,
+                status="live",
+                started_at=self.at,
+                ended_at=None,
+                scheduled_at=None,
+                audience=Audience(),
+            )
+        if stream.status != "live":
+            return stream
+        return replace(stream, status="ended", ended_at=self.at, audience=Audience())
 
 
 class LiveStreams:
@@ -54,7 +76,9 @@ class LiveStreams:
         self._streams = streams
         self._node_id = node_id
         self._clock = clock
-        self._changes: asyncio.Queue[_Change] = asyncio.Queue()
+        self._changes: list[_Change] = []
+        """That are not in the store, oldest first."""
+        self._reported = asyncio.Event()
         self._audiences: dict[str, Audience] = {}
         self._unwritten: set[str] = set()
         self._listeners: list[Listener] = []
@@ -66,13 +90,22 @@ class LiveStreams:
         """As it is now where this node carries the stream, else as it was written down last."""
         return self._audiences.get(stream.stream_id, stream.audience)
 
+    def current(self, stream: StreamRecord) -> StreamRecord:
+        """The stored stream with what happened to it since, but has found the store full."""
+        for change in self._changes:
+            if change.told and change.stream_id == stream.stream_id:
+                stream = change.applied(stream)
+        return stream
+
     def report_live(self, stream_id: str) -> None:
         self._audiences.setdefault(stream_id, Audience())
-        self._changes.put_nowait(_Change(stream_id, "live"))
+        # An encoder that reconnects every two seconds to a full store: the last broadcast is what remains.
+        self._changes = [each for each in self._changes if not each.told or each.stream_id != stream_id]
+        self._report(stream_id, "live")
 
     def report_off(self, stream_id: str) -> None:
         self._audiences.pop(stream_id, None)
-        self._changes.put_nowait(_Change(stream_id, "off"))
+        self._report(stream_id, "off")
 
     def report_audience(self, stream_id: str, *, webrtc: int | None = None, hls: int | None = None) -> None:
         before = self._audiences.get(stream_id)
@@ -93,6 +126,7 @@ class LiveStreams:
 
     def tell_changed(self, stream: StreamRecord) -> None:
         """Its owner changed it."""
+        stream = self.current(stream)
         for listener in self._listeners:
             listener.stream_changed(stream)
 
@@ -103,12 +137,18 @@ class LiveStreams:
 
     def tell_deleted(self, stream_id: str) -> None:
         self._audiences.pop(stream_id, None)
+        self._changes = [each for each in self._changes if each.stream_id != stream_id]
         for listener in self._listeners:
             listener.stream_deleted(stream_id)
 
     async def run(self) -> None:
         """Write changes down, one after the other, until cancelled."""
-        await self._forever(self._write_change)
+
+        async def write_later() -> None:
+            await self._reported.wait()
+            await self._write_changes()
+
+        await self._forever(write_later)
 
     async def run_audiences(self) -> None:
         """Write audiences down every now and then, until cancelled."""
@@ -122,29 +162,65 @@ class LiveStreams:
     async def flush_audiences(self) -> None:
         """Write down how many watch, where that has changed."""
         counts = {each: self._audiences[each] for each in self._unwritten if each in self._audiences}
-        self._unwritten.clear()
         await self._streams.set_audiences(counts)
+        # What has changed meanwhile is written the next time.
+        self._unwritten = {each for each in self._unwritten if self._audiences.get(each) != counts.get(each)}
 
     async def drain(self) -> None:
         """At the end: write what is still to be written."""
-        while not self._changes.empty():
-            await self._write_change()
-        await self._streams.end_all_of(self._node_id, self._clock.now())
+        try:
+            await self._write_changes()
+            await self._streams.end_all_of(self._node_id, self._clock.now())
+        except StoreFull as error:
+            log.warning("%s: the streams that were live are ended at the next start", error)
+
+    def _report(self, stream_id: str, to: Literal["live", "off"]) -> None:
+        self._changes.append(_Change(stream_id, to, self._clock.now()))
+        self._reported.set()
 
     async def _forever(self, step: Callable[[], Awaitable[None]]) -> None:
+        failing = False
         while True:
             try:
                 await step()
+            except StoreFull:  # which the store itself tells
+                await asyncio.sleep(RETRY_S)
             except Exception:  # a store that fails for a moment must not end what all after depends on
-                log.exception("the store took no change")
-                await asyncio.sleep(1)
+                if not failing:
+                    log.exception("the store takes no change; trying again every %g s", RETRY_S)
+                failing = True
+                await asyncio.sleep(RETRY_S)
+            else:
+                if failing:
+                    log.warning("the store takes changes again")
+                failing = False
 
-    async def _write_change(self) -> None:
-        change = await self._changes.get()
-        now = self._clock.now()
+    async def _write_changes(self) -> None:
+        """Raises what the store raises; what it did not take stays."""
+        self._reported.clear()
+        try:
+            while self._changes:
+                await self._write(self._changes[0])
+        except StoreFull:
+            await self._tell_unwritten()
+            raise
+        finally:
+            if self._changes:
+                self._reported.set()
+
+    async def _write(self, change: _Change) -> None:
         if change.to == "live":
-            stream = await self._streams.went_live(change.stream_id, self._node_id, now)
+            stream = await self._streams.went_live(change.stream_id, self._node_id, change.at)
         else:
-            stream = await self._streams.went_off(change.stream_id, now)
-        if stream is not None:
+            stream = await self._streams.went_off(change.stream_id, change.at)
+        if change in self._changes:
+            self._changes.remove(change)
+        if stream is not None and not change.told:
             self.tell_changed(stream)
+
+    async def _tell_unwritten(self) -> None:
+        for change in [each for each in self._changes if not each.told]:
+            stream = await self._streams.get(change.stream_id)
+            change.told = True
+            if stream is not None:
+                self.tell_changed(stream)

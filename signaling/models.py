@@ -23,7 +23,6 @@ __all__ = [
     "AccountCreated",
     "Credentials",
     "DiscoverQuery",
-    "Health",
     "HostChange",
     "InviteCreated",
     "KeyRotated",
@@ -350,10 +349,6 @@ class HostChange(Request):
     gain_db: Gain | None = None
     audio: HostAudioChange | None = None
     video: HostVideoChange | None = None
-
-
-class Health(Answer):
-    status: Literal["ok"]
 
 
 class Readiness(Answer):

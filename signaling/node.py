@@ -17,7 +17,7 @@ from typing import Any
 
 from aiohttp import web
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from mixer.controller import Mixers
@@ -65,6 +65,7 @@ from signaling.settings import Settings
 from signaling.stage import Stages
 from signaling.store.database import open_database
 from signaling.store.interfaces import StoreUnreachable
+from signaling.store.room import Room
 from signaling.store.sql_accounts import SqlAccounts
 from signaling.store.sql_assets import SqlAssets
 from signaling.store.sql_invites import SqlInvites
@@ -103,6 +104,7 @@ class Node:
         self.clock = clock
         self.installation = installation
         self.database = database
+        self.room = Room(database)
         self.accounts = SqlAccounts(database)
         self.streams = SqlStreams(database)
         self.invites = SqlInvites(database)
@@ -148,6 +150,8 @@ class Node:
                 await connection.execute(text("SELECT 1"))
         except (SQLAlchemyError, OSError, TimeoutError):
             return "failed", [*degraded, "database: unreachable"]
+        if self.room.full:
+            degraded.append("database: full when it was written to last")
         return self.state, [*degraded, *self.hls.degraded()]
 
 
@@ -156,7 +160,7 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
     """Start everything, listen, and end it all in reverse. Raises StartError."""
     for name in UNSUPPORTED:
         if getattr(settings, name):
-            raise StartError(f"{name}: this version keeps that in process and can't use it")
+            raise StartError(f"{name}: this version can't use it: leave it out")
     if settings.redis_url is not None:
         await asyncio.to_thread(open_index, settings)
     async with contextlib.AsyncExitStack() as stack:
@@ -171,10 +175,10 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
         stack.callback(listener.close)
         database = await _database(settings)
         stack.push_async_callback(database.dispose)
+        await _end_what_crashed(database, installation.node_id, settings, clock)
         node = Node(settings, clock, installation, database)
         stack.callback(node.passwords.close)
         node.url = local_url(listener, secure=secure)
-        await node.streams.end_all_of(installation.node_id, clock.now())
         stack.push_async_callback(node.live.drain)
 
         hls = all(settings.runs(role) for role in ("engine", "origin", "bridge"))
@@ -280,6 +284,7 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
             metrics=node.metrics,
             headers=security,
             version=_version(),
+            middlewares=[node.pages.missing] if settings.runs("api") else [],
         )
         await stack.enter_async_context(_owned(work))
         access_log = logging.getLogger("spillway.access") if settings.access_log else None
@@ -346,12 +351,25 @@ def _mixer_arguments(height: int | None) -> dict[str, object]:
     }
 
 
+async def _end_what_crashed(database: AsyncEngine, node_id: str, settings: Settings, clock: Clock) -> None:
+    """End what the node left live when it was killed. Raises StartError."""
+    try:
+        await SqlStreams(database).end_all_of(node_id, clock.now())
+    except DBAPIError as error:
+        raise StartError(f"{_where(settings)}: the database can't be written: {error.orig}") from None
+
+
+def _where(settings: Settings) -> str:
+    """The setting that says where the database is."""
+    return "data_dir" if settings.database_url is None else "database_url"
+
+
 async def _database(settings: Settings) -> AsyncEngine:
     url = settings.database_url.get_secret_value() if settings.database_url else None
     try:
         return await open_database(url, settings.data_dir)
     except StoreUnreachable as error:
-        raise StartError(f"database_url: {error}") from None
+        raise StartError(f"{_where(settings)}: {error}") from None
 
 
 @contextlib.asynccontextmanager

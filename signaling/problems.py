@@ -14,6 +14,7 @@ from sfu.problem import Problem
 __all__ = [
     "CATALOGUE",
     "ProblemKind",
+    "insufficient_storage",
     "problem",
     "rate_limited",
     "sentence",
@@ -172,6 +173,13 @@ CATALOGUE: Mapping[str, ProblemKind] = {
             "The address has `limit` of them open: Socket.IO connections, or WHEP sessions that wait for "
             "their media path. Try again after the seconds in Retry-After.",
         ),
+        ProblemKind(
+            "insufficient-storage",
+            507,
+            "No room to store it",
+            "The disk of the node's database is full: nothing was changed, and what is live goes on. Try "
+            "again when the operator has made room; the node's log and `/readyz` tell them.",
+        ),
         ProblemKind("overloaded", 503, "Too much to do", "The node is busy. Try again in a moment."),
         ProblemKind(
             "internal-error", 500, "Something broke", "The fault is the node's; its log tells the operator."
@@ -205,6 +213,11 @@ def rate_limited(wait_s: float) -> Problem:
 def too_many_connections(limit: int) -> Problem:
     detail = f"{limit} connections of this address are open."
     return problem("too-many-connections", detail, {"Retry-After": "5"}, limit=limit)
+
+
+def insufficient_storage() -> Problem:
+    detail = "The node's database is full, so nothing was changed. Try again when its operator has made room."
+    return problem("insufficient-storage", detail, {"Retry-After": "60"})
 
 
 def unauthorized(detail: str) -> Problem:

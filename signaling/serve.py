@@ -27,6 +27,12 @@ log = logging.getLogger("spillway")
 SHUTDOWN_S = 8.0
 """The contract gives ten seconds; what has not ended by then is left to the kernel."""
 
+SAME_S = 1.0
+"""Signals that come so close together are one: who ends `make run` signals `make` and the node, and `make`
+passes its own on."""
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
 Companion = Callable[[Node, asyncio.Event], AbstractAsyncContextManager[None]]
 """What runs beside the node: entered when the node is ready, left before it stops."""
 
@@ -36,7 +42,12 @@ def run(settings: Settings, companion: Companion | None = None) -> int:
     logs.configure(settings.log_format)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(_serve(settings, companion))
+            code = runner.run(_serve(settings, companion))
+            for number in SIGNALS:
+                # It has ended: what comes now must not make it look killed.
+                runner.get_loop().remove_signal_handler(number)
+                signal.signal(number, signal.SIG_IGN)
+            return code
     except StartError as error:
         print(f"spillway: {error}", file=sys.stderr)
         return 2
@@ -46,14 +57,18 @@ async def _serve(settings: Settings, companion: Companion | None) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
-    def end() -> None:
-        if stop.is_set():
-            # Asked twice: somebody is in a hurry.
-            os._exit(1)
-        stop.set()
-        loop.call_later(SHUTDOWN_S, _give_up)
+    patient = asyncio.Event()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    def end() -> None:
+        if patient.is_set():
+            # Asked again: somebody is in a hurry.
+            os._exit(1)
+        if not stop.is_set():
+            stop.set()
+            loop.call_later(SAME_S, patient.set)
+            loop.call_later(SHUTDOWN_S, _give_up)
+
+    for number in SIGNALS:
         loop.add_signal_handler(number, end)
     async with contextlib.AsyncExitStack() as stack:
         opening = asyncio.create_task(stack.enter_async_context(open_node(settings, SystemClock())))

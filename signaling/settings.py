@@ -48,7 +48,10 @@ class Settings(BaseSettings):
     http_port: Port = Field(
         8080, description="TCP port of pages, API, WHIP, WHEP, HLS and Socket.IO; 0 picks a free one"
     )
-    rtc_port: Port = Field(7882, description="UDP port of all WebRTC traffic; 0 picks a free one")
+    rtc_port: Port = Field(
+        7882,
+        description="UDP port of all WebRTC traffic, and TCP for viewers without UDP; 0 picks a free one",
+    )
     rtmp_port: Port = Field(1935, description="TCP port of RTMP ingest, which is yet to come")
     srt_port: Port = Field(8890, description="UDP port of SRT ingest, which is yet to come")
     advertise_ip: Annotated[list[str], NoDecode] = Field(
@@ -185,7 +188,7 @@ class Settings(BaseSettings):
     @classmethod
     def _host(cls, value: str) -> str:
         if not value or any(c.isspace() or c in "/[]" for c in value):
-            raise ValueError("an address or a host name, without port and brackets")
+            raise ValueError("must be an address or a host name, without port and brackets")
         return value
 
     @field_validator("advertise_ip")
@@ -216,14 +219,14 @@ class Settings(BaseSettings):
             return None
         parts = urlsplit(value)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise ValueError("http://HOST or https://HOST, with a port or a path where needed")
+            raise ValueError("must be http://HOST or https://HOST, with a port or a path where needed")
         return value.rstrip("/")
 
     @field_validator("database_url")
     @classmethod
     def _database(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and urlsplit(value.get_secret_value()).scheme not in ("postgresql", "postgres"):
-            raise ValueError("postgresql://user:password@host/name")
+            raise ValueError("must be postgresql://user:password@host/name; without it SQLite is used")
         return value
 
     @model_validator(mode="after")

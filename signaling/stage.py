@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -32,6 +31,7 @@ from signaling.models import (
     StageView,
 )
 from signaling.problems import problem, sentence
+from signaling.reentry import Known, Reentries
 from signaling.stage_tiles import stage_tiles
 from signaling.store.interfaces import Assets, InviteExpired, Invites, InviteUsed
 from signaling.store.records import Door, Invite, StreamRecord
@@ -44,8 +44,6 @@ OWNER = "owner"
 """The participant id of the owner's page."""
 AWAY_S = 10.0
 """How long a host whose page lost its connection stays: a reload takes three seconds, Wi-Fi to LTE five."""
-REMEMBERED = 10_000
-LONGEST = 128
 
 
 @dataclass(eq=False)
@@ -65,13 +63,6 @@ class Entry:
         return self.host.participant
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    stream_id: str
-    participant_id: str
-    name: str
-
-
 class Stages:
     """The stages of this node. ``on_change`` is called with the id of a stream whose stage has changed."""
 
@@ -81,8 +72,7 @@ class Stages:
         self._assets = assets
         self._clock = clock
         self._entries: dict[tuple[str, str], Entry] = {}
-        self._known: OrderedDict[str, _Known] = OrderedDict()
-        """By the hash of what was given out for re-entry."""
+        self._reentries = Reentries()
         self._layouts: dict[str, dict[str, Any]] = {}
         self.on_change: Callable[[str], None] | None = None
         sfu.listeners.append(self._handle)
@@ -106,7 +96,7 @@ class Stages:
 
     async def use_invite(self, invite: str, door: Door) -> Invite:
         """Raises Problem: wrong, expired or used, or no room; an invite that finds no room stays unused."""
-        invite_hash = hash_secret(invite) if len(invite) <= LONGEST else ""
+        invite_hash = hash_secret(invite)
         known = await self._invites.get(invite_hash)
         if known is None:
             raise problem("wrong-invite", "This is not, or no longer, an invite.")
@@ -131,19 +121,24 @@ class Stages:
         self, stream: StreamRecord, name: str | None, on_removed: Callable[[str], None]
     ) -> Entry:
         """The owner's newest page takes over from an older one."""
-        known = _Known(stream.stream_id, OWNER, name or stream.broadcaster_name)
+        known = Known(stream.stream_id, OWNER, name or stream.broadcaster_name)
         return await self._enter(known, None, on_removed)
 
     async def enter_as_guest(self, invite: str, name: str | None, on_removed: Callable[[str], None]) -> Entry:
         """With an invite, or with what an earlier entry gave for re-entry. Raises Problem."""
         if invite.startswith(REENTRY):
-            known = self._known.get(hash_secret(invite)) if len(invite) <= LONGEST else None
+            known = self._reentries.of(invite)
             if known is None:
                 raise problem("wrong-invite", "This entry is over. Ask for another invite.")
             return await self._enter(known, invite, on_removed)
         used = await self.use_invite(invite, "page")
-        known = _Known(used.stream_id, used.participant_id, used.name or name or "Guest")
+        known = Known(used.stream_id, used.participant_id, used.name or name or "Guest")
         return await self._enter(known, None, on_removed)
+
+    def reentered_as_owner(self, invite: str | None) -> str | None:
+        """The stream whose owner's entry this was given for re-entry to: only they come back with it."""
+        known = None if invite is None else self._reentries.of(invite)
+        return known.stream_id if known is not None and known.participant_id == OWNER else None
 
     def handle_away(self, entry: Entry) -> None:
         """Its page's connection is lost."""
@@ -165,9 +160,7 @@ class Stages:
         stream = self._sfu.router.get(stream_id)
         if stream is None or participant_id not in [each.participant_id for each in stream.stage.hosts]:
             raise problem("host-not-found", "No host on this stage has this id.")
-        for invite_hash, known in list(self._known.items()):
-            if (known.stream_id, known.participant_id) == (stream_id, participant_id):
-                del self._known[invite_hash]
+        self._reentries.end(stream_id, participant_id)
         await self._invites.delete_of(stream_id, participant_id)
         entry = self._entries.get((stream_id, participant_id))
         if entry is not None:
@@ -175,6 +168,13 @@ class Stages:
             entry.on_removed(reason)
         elif (publisher := stream.publisher(participant_id)) is not None:
             await publisher.close(reason)
+
+    def sign_out(self, entry: Entry) -> None:
+        """Its page has lost the account that made it the owner's; what an invite let in stays."""
+        if entry.participant.participant_id == OWNER:
+            self._reentries.end(entry.stream_id, OWNER)
+            self._sfu.tasks.spawn(self.leave(entry, "signed-out"), "leave the stage, signed out")
+            entry.on_removed("signed-out")
 
     async def revoke(self, stream_id: str, invite: str) -> None:
         """The invite ends; who has entered with it leaves. Raises Problem."""
@@ -233,7 +233,7 @@ class Stages:
             if key[0] == stream_id:
                 self._sfu.tasks.spawn(self.leave(entry, "deleted"), "leave a deleted stream")
 
-    async def _enter(self, known: _Known, reentry: str | None, on_removed: Callable[[str], None]) -> Entry:
+    async def _enter(self, known: Known, reentry: str | None, on_removed: Callable[[str], None]) -> Entry:
         key = (known.stream_id, known.participant_id)
         while (entry := self._entries.get(key)) is not None:
             if reentry is not None and not entry.participant.closed:
@@ -255,12 +255,12 @@ class Stages:
         except ValueError:
             raise problem("invite-used", "Who entered with this invite is on stage.") from None
         entry = Entry(
-            known.stream_id, StageHost(self._sfu, participant), reentry or new_secret(REENTRY), on_removed
+            known.stream_id,
+            StageHost(self._sfu, participant),
+            self._reentries.give(known, reentry),
+            on_removed,
         )
         self._entries[key] = entry
-        self._known[hash_secret(entry.reentry)] = known
-        if len(self._known) > REMEMBERED:
-            self._known.popitem(last=False)
         return entry
 
     def _check_room(self, stage: Stage, participant_id: str, *, owner: bool) -> None:

@@ -21,6 +21,7 @@ class Views:
         self._hls = hls
 
     def stream(self, stream: StreamRecord, links: Links) -> StreamView:
+        stream = self._live.current(stream)
         return StreamView(
             stream_id=stream.stream_id,
             broadcaster_id=stream.broadcaster_id,
@@ -45,6 +46,7 @@ class Views:
     ) -> Playback:
         """How to watch right now: WebRTC while there is a seat, then HLS. ``token`` goes into HLS URLs;
         ``full``: what those who watch already were told of the seats, None: as it is now."""
+        stream = self._live.current(stream)
         if stream.status != "live":
             return Playback(mode="offline", whep_url=None, manifest_url=None, dvr_url=None, reason="offline")
         manifest = links.manifest(stream.stream_id, token)

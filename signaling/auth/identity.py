@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,7 +11,7 @@ from signaling.auth.secrets import ACCOUNT_TOKEN, hash_secret, new_secret
 from signaling.clock import Clock
 from signaling.problems import problem, unauthorized
 from signaling.store.interfaces import Accounts, Streams
-from signaling.store.records import Account, StreamRecord
+from signaling.store.records import Account, NewToken, StreamRecord
 
 __all__ = ["Identity", "Visitor"]
 
@@ -46,18 +47,26 @@ class Identity:
         self._playback_tokens = playback_tokens
         self._clock = clock
 
-    async def issue_token(self, account_id: str) -> tuple[str, datetime]:
-        """A new account token and when it ends."""
+    def new_token(self, account_id: str) -> tuple[str, NewToken]:
+        """A new account token, and what the store is to keep of it."""
         token = new_secret(ACCOUNT_TOKEN)
         now = self._clock.now()
-        expires_at = now + timedelta(days=TOKEN_DAYS)
-        await self._accounts.add_token(hash_secret(token), account_id, now, expires_at)
-        return token, expires_at
+        return token, NewToken(hash_secret(token), account_id, now, now + timedelta(days=TOKEN_DAYS))
 
     async def account_of(self, token: str | None) -> Account | None:
         if not token or len(token) > LONGEST or token.startswith(PLAYBACK_TOKEN):
             return None
         return await self._accounts.by_token(hash_secret(token), self._clock.now())
+
+    async def accounts_of(self, tokens: Collection[str]) -> dict[str, Account]:
+        """Whose each token is, without those that are wrong or have expired."""
+        by_hash = {hash_secret(token): token for token in tokens}
+        found = await self._accounts.by_tokens(by_hash, self._clock.now())
+        return {by_hash[token_hash]: account for token_hash, account in found.items()}
+
+    async def end_token(self, token: str) -> None:
+        """From here on it is as good as none."""
+        await self._accounts.delete_token(hash_secret(token))
 
     async def visitor(self, token: str | None, playback_token: str | None = None) -> Visitor:
         """Whoever shows these tokens; a wrong or expired one is as good as none."""
@@ -78,7 +87,9 @@ class Identity:
             raise problem("stream-not-found", "No stream has this id.")
         if not visitor.may_watch(stream):
             if visitor == Visitor():
-                raise unauthorized("This stream is private: send a playback token, or sign in as its owner.")
+                raise unauthorized(
+                    "This stream is private. Open it with a link (a playback token) of its owner, or sign in."
+                )
             raise problem("private-stream", "This stream needs a playback token.")
         return stream
 

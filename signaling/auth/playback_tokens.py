@@ -10,16 +10,19 @@ import base64
 import binascii
 import hashlib
 import hmac
-import os
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from signaling.store.written_once import written_once
+
 __all__ = ["PLAYBACK_TOKEN", "Pass", "PlaybackTokens", "load_secret"]
 
 PLAYBACK_TOKEN = "pt_"
 LONGEST = 256
+SECRET_BYTES = 32
+"""As long as the hash (RFC 2104 section 3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +65,14 @@ class PlaybackTokens:
 def load_secret(data_dir: Path) -> bytes:
     """The installation's secret, made at the first start. Raises OSError."""
     path = data_dir / "secret"
-    data_dir.mkdir(parents=True, exist_ok=True)
+    text = written_once(path, lambda: secrets.token_hex(SECRET_BYTES))
     try:
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        pass
-    else:
-        with os.fdopen(file, "w") as writer:
-            writer.write(secrets.token_hex(32))
-    try:
-        return bytes.fromhex(path.read_text())
+        secret = bytes.fromhex(text)
     except ValueError:
-        raise OSError(f"{path} holds no secret: remove it, and playback tokens that are out end") from None
+        secret = b""
+    if len(secret) < SECRET_BYTES:
+        raise OSError(f"{path} holds no secret: remove it, and playback tokens that are out end")
+    return secret
 
 
 def _encode(data: bytes) -> str:

@@ -18,7 +18,8 @@ ACCOUNT_TOKEN = "sat_"
 STREAM_KEY = "sk_"
 INVITE = "si_"
 REENTRY = "sr_"
-"""Prefixes, so that people and secret scanners can tell what leaked; nothing decides by them."""
+"""Prefixes, so that people and secret scanners can tell what leaked, and that a door which takes several
+kinds knows where to look one up. None gives a right."""
 
 
 def new_id() -> str:

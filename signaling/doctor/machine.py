@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -74,14 +76,15 @@ def _disk(data_dir: Path) -> Finding:
     folder = data_dir.absolute()
     while not folder.exists():
         folder = folder.parent
+    try:
+        # Not os.access: what that says of a mount that is read-only, or of a file, root can't rely on.
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(bytes(4096))
+    except OSError as error:
+        full = error.errno == errno.ENOSPC
+        remedy = "make room" if full else "let the node's user write there, or set data_dir"
+        return Finding("fix", "data_dir", f"can't write to {data_dir}: {error.strerror}", remedy)
     mib = shutil.disk_usage(folder).free // 2**20
-    if not os.access(folder, os.W_OK):
-        return Finding(
-            "fix",
-            "data_dir",
-            f"{data_dir} can't be written",
-            "give its owner's rights to the node, or set data_dir",
-        )
     if mib < 1024:
         return Finding("warn", "data_dir", f"{mib} MiB free", "an hour of recording takes 1 to 3 GiB")
     return Finding("ok", "data_dir", f"{mib} MiB free")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Iterator
 from datetime import UTC
@@ -34,6 +35,10 @@ def _ports(settings: Settings) -> Iterator[Finding]:
             with _bind(settings.host, port, kind):
                 pass
         except OSError as error:
+            if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+                remedy = "set it to an address of this machine, or to 0.0.0.0 for all"
+                yield Finding("fix", "host", f"{settings.host}: {error.strerror}", remedy)
+                return
             remedy = f"end what uses it (ss -lpn | grep :{port}), or set {name}"
             yield Finding("fix", name, f"{protocol} {port} on {settings.host}: {error.strerror}", remedy)
         else:

@@ -7,11 +7,10 @@ client sends is never an exception here: the acknowledgement says what was wrong
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import socketio.exceptions
@@ -19,14 +18,15 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from sfu.problem import Problem
-from signaling.auth.identity import Identity
+from signaling.auth.identity import Identity, Visitor
 from signaling.clock import Clock
 from signaling.gateway.client import Client
 from signaling.gateway.transport import SocketLimits, SocketServer
 from signaling.http.origin import Origins
 from signaling.metrics import Metrics
 from signaling.models import Request
-from signaling.problems import problem, rate_limited
+from signaling.problems import insufficient_storage, problem, rate_limited
+from signaling.store.interfaces import StoreFull
 
 __all__ = ["Gateway", "Handshake"]
 
@@ -37,6 +37,8 @@ QUEUE = 256
 EVENT_BURST = 40
 EVENTS_PER_S = 10.0
 """Per client: nobody clicks ten times a second for long; setting up a stage is a dozen events at once."""
+
+SIGNED_OUT = "You have been signed out. Sign in again to go on as who you were."
 
 Handler = Callable[[Client, Any], Awaitable[Mapping[str, object]]]
 
@@ -80,6 +82,7 @@ class Gateway:
         self._clients: dict[str, Client] = {}
         self._rooms: defaultdict[str, dict[str, Client]] = defaultdict(dict)
         self._leave_hooks: list[Callable[[Client, str], None]] = []
+        self._sign_out_hooks: list[Callable[[Client], None]] = []
 
     def routes(self) -> list[web.RouteDef]:
         return [web.get("/socket.io/", self._server.handle, allow_head=False)]
@@ -94,10 +97,33 @@ class Gateway:
         """Called with the client and the stream that it leaves, whatever the reason."""
         self._leave_hooks.append(hook)
 
+    def on_sign_out(self, hook: Callable[[Client], None]) -> None:
+        """Called with a client whose account token has ended: they go on as a guest."""
+        self._sign_out_hooks.append(hook)
+
     async def judge(self, client: Client) -> None:
         """Look at what they have shown once more: it may have ended since."""
-        client.visitor = await self._identity.visitor(client.token, client.playback_token)
+        visitor = await self._identity.visitor(client.token, client.playback_token)
         client.doubted = False
+        self._see(client, visitor)
+
+    async def judge_accounts(self) -> None:
+        """Look at all account tokens once more: they may have expired, or been revoked anywhere."""
+        signed_in = [each for each in self._clients.values() if each.visitor.account is not None]
+        accounts = await self._identity.accounts_of({each.token for each in signed_in if each.token})
+        for client in signed_in:
+            if client.token not in accounts:
+                client.doubted = True
+                self._see(client, replace(client.visitor, account=None))
+
+    def _see(self, client: Client, visitor: Visitor) -> None:
+        signed_out = client.visitor.account is not None and visitor.account is None
+        client.visitor = visitor
+        if signed_out:
+            client.token, client.owner = None, False
+            for hook in self._sign_out_hooks:
+                hook(client)
+            self.send([client], "notice", {"type": "signed-out", "text": SIGNED_OUT})
 
     def joined(self) -> list[Client]:
         """Whoever is with a stream."""
@@ -163,8 +189,8 @@ class Gateway:
             answer = {"ok": True, **await self._handle(known, self._clients[sid], data)}
         except Problem as refusal:
             answer = {"ok": False, "problem": refusal.document()}
-        except asyncio.CancelledError:
-            raise
+        except StoreFull:
+            answer = {"ok": False, "problem": insufficient_storage().document()}
         except Exception:  # whatever it is: the client learns nothing of it, and stays connected
             log.exception("event %s failed", event if known else "(unknown)")
             answer = {

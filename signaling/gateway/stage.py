@@ -15,6 +15,7 @@ from signaling.gateway.gateway import Gateway
 from signaling.models import Name, Request
 from signaling.problems import problem
 from signaling.stage import Entry, Stages, describe
+from signaling.store.records import StreamRecord
 
 __all__ = ["EnterRequest", "PublishRequest", "StageEvents", "SubscribeRequest"]
 
@@ -55,6 +56,7 @@ class StageEvents:
         gateway.on("subscribe", SubscribeRequest, self._subscribe)
         gateway.on("stage:leave", None, self._leave)
         gateway.on_leave(self._client_left)
+        gateway.on_sign_out(self._signed_out)
         stages.on_change = self._stage_changed
 
     async def run(self) -> None:
@@ -80,6 +82,9 @@ class StageEvents:
 
         if (before := self._entries.pop(client.sid, None)) is not None and request.invite != before.reentry:
             await self._stages.leave(before)
+        owned = self._stages.reentered_as_owner(request.invite)
+        if owned is not None:
+            await self._check_owner(client, owned)
         if request.invite is not None:
             entry = await self._stages.enter_as_guest(request.invite, request.name, removed)
         else:
@@ -107,10 +112,14 @@ class StageEvents:
     ) -> Entry:
         if client.stream_id is None:
             raise problem("not-on-stage", "Join the stream first, or enter with an invite.")
-        stream = await self._identity.watched(client.stream_id, client.visitor)
+        stream = await self._check_owner(client, client.stream_id)
+        return await self._stages.enter_as_owner(stream, request.name, removed)
+
+    async def _check_owner(self, client: Client, stream_id: str) -> StreamRecord:
+        stream = await self._identity.watched(stream_id, client.visitor)
         if not client.visitor.owns(stream):
             raise problem("forbidden", "Only the owner of the stream enters without an invite.")
-        return await self._stages.enter_as_owner(stream, request.name, removed)
+        return stream
 
     async def _publish(self, client: Client, request: PublishRequest) -> Mapping[str, object]:
         entry = self._entry(client)
@@ -149,6 +158,11 @@ class StageEvents:
             if entry not in self._entries.values():
                 self._stages.handle_away(entry)
 
+    def _signed_out(self, client: Client) -> None:
+        entry = self._entries.get(client.sid)
+        if entry is not None:
+            self._stages.sign_out(entry)
+
     def _removed(self, client: Client, reason: str) -> None:
         if self._entries.pop(client.sid, None) is not None:
             client.leave_stage()
@@ -156,6 +170,7 @@ class StageEvents:
                 "replaced": "You entered from another page.",
                 "removed": "The owner took you off the stage.",
                 "revoked": "The owner revoked your invite.",
+                "signed-out": "You have been signed out.",
             }
             notice = {"type": f"stage-{reason}", "text": texts.get(reason, "The stage has closed.")}
             self._gateway.send([client], "notice", notice)

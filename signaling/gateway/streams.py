@@ -27,7 +27,7 @@ __all__ = ["JoinRequest", "StreamEvents"]
 log = logging.getLogger("spillway.gateway")
 
 JUDGED_S = 5.0
-"""How long somebody may stay with a private stream after their playback token has ended."""
+"""How long somebody may stay what they are after their playback token or account token has ended."""
 VIEWERS_S = 0.5
 """Viewer counts of a stream go out at most twice a second, however many come and go."""
 
@@ -107,13 +107,25 @@ class StreamEvents:
             self.flush_viewers()
 
     async def run_judgement(self) -> None:
-        """Dismiss whoever may watch no longer, until cancelled."""
+        """Sign out whose account token has ended, dismiss whoever may watch no longer, until cancelled."""
+        failing = False
         while True:
             await asyncio.sleep(JUDGED_S)
-            now = self._clock.now()
-            for client in self._gateway.joined():
-                if client.doubted or (client.visitor.until is not None and client.visitor.until <= now):
-                    await self._judge(client)
+            try:
+                await self._judge_all()
+            except Exception:  # a store that fails for a moment: they are judged the next time
+                if not failing:
+                    log.exception("the store can't say who may watch; trying again every %g s", JUDGED_S)
+                failing = True
+            else:
+                failing = False
+
+    async def _judge_all(self) -> None:
+        await self._gateway.judge_accounts()
+        now = self._clock.now()
+        for client in self._gateway.joined():
+            if client.doubted or (client.visitor.until is not None and client.visitor.until <= now):
+                await self._judge(client)
 
     async def _judge(self, client: Client) -> None:
         stream_id = client.stream_id
@@ -125,9 +137,9 @@ class StreamEvents:
         except Problem as refusal:
             if client.stream_id == stream_id:
                 self._dismiss([client], refusal.name, "You may watch this stream no longer.")
-        except Exception:  # a store that fails for a moment: everybody else is judged, and they the next time
+        except BaseException:  # whatever it is: they are judged the next time
             client.doubted = True
-            log.exception("the store could not say who may watch")
+            raise
 
     def flush_viewers(self) -> None:
         counts, self._counts = self._counts, {}

@@ -40,15 +40,16 @@ class AccountRoutes:
         if await self._accounts.credentials(body.name) is not None:
             raise _taken(body.name)
         account = Account(new_id(), body.name)
+        token, kept = self._identity.new_token(account.account_id)
         try:
-            await self._accounts.create(account, await self._passwords.hash(body.password), self._clock.now())
+            password_hash = await self._passwords.hash(body.password)
+            await self._accounts.create(account, password_hash, self._clock.now(), kept)
         except NameTaken:
             raise _taken(body.name) from None
         except Overloaded:
             raise _overloaded() from None
-        token, expires_at = await self._identity.issue_token(account.account_id)
         return AccountCreated(
-            account_id=account.account_id, name=account.name, token=token, expires_at=expires_at
+            account_id=account.account_id, name=account.name, token=token, expires_at=kept.expires_at
         )
 
     @operation(
@@ -72,8 +73,14 @@ class AccountRoutes:
                 await self._accounts.rehash_password(account.account_id, stronger)
         except Overloaded:
             raise _overloaded() from None
-        token, expires_at = await self._identity.issue_token(account.account_id)
-        return TokenIssued(token=token, expires_at=expires_at)
+        token, kept = self._identity.new_token(account.account_id)
+        await self._accounts.add_token(kept)
+        return TokenIssued(token=token, expires_at=kept.expires_at)
+
+    @operation("DELETE", "/api/v1/tokens", "Sign out: the token that is sent ends at once", tag="accounts")
+    async def end_token(self, call: Call, account: Account) -> None:
+        assert call.bearer is not None  # it is what the account was found by
+        await self._identity.end_token(call.bearer)
 
 
 def _taken(name: str) -> Exception:

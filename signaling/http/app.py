@@ -44,9 +44,13 @@ def build_app(
     metrics: Metrics,
     headers: SecurityHeaders,
     version: str,
+    middlewares: Sequence[Middleware] = (),
 ) -> web.Application:
-    """``features`` have methods marked with ``@operation``. The first route that matches wins."""
-    app = web.Application(middlewares=[_counted(metrics), problems_middleware], client_max_size=LARGEST)
+    """``features`` have methods marked with ``@operation``. The first route that matches wins.
+
+    ``middlewares`` come before what makes refusals documents."""
+    layers = [_counted(metrics), problems_middleware, *middlewares]
+    app = web.Application(middlewares=layers, client_max_size=LARGEST)
     cors = Cors()
     operations = list(bound(*features))
     descriptions: list[Description] = [

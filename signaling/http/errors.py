@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from sfu.problem import Problem
-from signaling.problems import problem
+from signaling.problems import insufficient_storage, problem
+from signaling.store.interfaces import StoreFull
 
 __all__ = ["problem_response", "problems_middleware"]
 
@@ -33,6 +34,8 @@ async def problems_middleware(request: web.Request, handler: Handler) -> web.Str
         return await handler(request)
     except Problem as refusal:
         return problem_response(refusal)
+    except StoreFull:
+        return problem_response(insufficient_storage())
     except web.HTTPMethodNotAllowed as error:
         allowed = ", ".join(sorted(error.allowed_methods))
         return problem_response(

@@ -1,4 +1,4 @@
-"""Liveness, readiness and the OpenAPI document."""
+"""Liveness and readiness."""
 
 from __future__ import annotations
 

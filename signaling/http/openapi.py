@@ -89,6 +89,8 @@ def _operation(each: Operation, references: Mapping[Any, Any]) -> dict[str, Any]
         names.append("bad-request")
     if each.account:
         names.append("unauthorized")
+    if each.method != "GET":
+        names.append("insufficient-storage")
     answer: dict[str, Any] = {"description": each.summary}
     if each.answer:
         answer["content"] = {"application/json": {"schema": references[each.answer, "serialization"]}}

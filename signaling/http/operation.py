@@ -1,9 +1,9 @@
 """One operation of the API: its decorator is its route, its validation and its documentation.
 
 A handler's signature says what it takes. ``body`` and ``query`` are pydantic models (or ``body: bytes``, as
-``upload`` bounds it); ``account`` is whose
-token came with the request, ``Account | None`` lets guests in; a string parameter is the path segment of its
-name; ``call`` is the rest. It returns a model, None for 204, or a File::
+``upload`` bounds it); ``account`` is whose token came with the request, ``Account | None`` lets guests in; a
+string parameter is the path segment of its name; ``call`` is the rest. It returns a model, None for 204, or a
+File::
 
     @operation("PATCH", "/api/v1/streams/{stream_id}", "Change a stream", problems=("forbidden",))
     async def change(self, stream_id: str, account: Account, body: StreamChange) -> StreamView: ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from signaling.problems import CATALOGUE, problem
 
@@ -40,6 +41,18 @@ class Pages:
             web.get(r"/assets/{file:[\w.-]+}", self._asset),
             web.get(r"/{file:[\w-]+\.(?:svg|png|ico|webmanifest|txt|js)}", self._file),
         ]
+
+    @web.middleware
+    async def missing(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """A person's browser gets the app where there is nothing, and the app says so."""
+        try:
+            return await handler(request)
+        except web.HTTPNotFound:
+            asks = request.method in ("GET", "HEAD") and "text/html" in request.headers.get("Accept", "")
+            if not asks or not self.built or request.path.startswith("/api/"):
+                raise
+        page = self._index.read_bytes()
+        return web.Response(status=404, body=page, content_type="text/html", charset="utf-8")
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
         if not self.built:

@@ -56,6 +56,7 @@ PUBLISH = (
     "invite-expired",
     "invite-used",
     "stage-full",
+    "insufficient-storage",
     "bad-slot",
     "rate-limited",
 )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from signaling.store.records import Account, Asset, Audience, Door, Invite, NewStream, StreamRecord
+from signaling.store.records import Account, Asset, Audience, Door, Invite, NewStream, NewToken, StreamRecord
 
 __all__ = [
     "Accounts",
@@ -18,6 +18,7 @@ __all__ = [
     "Invites",
     "NameTaken",
     "Page",
+    "StoreFull",
     "StoreUnreachable",
     "Streams",
 ]
@@ -43,6 +44,10 @@ class StoreUnreachable(ConnectionError):
     """The database can't be opened. The text is for the operator and holds no credential."""
 
 
+class StoreFull(OSError):
+    """The database has no room for what was to be written, and nothing of it was. Reads go on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     streams: list[StreamRecord]
@@ -50,8 +55,10 @@ class Page:
 
 
 class Accounts(Protocol):
-    async def create(self, account: Account, password_hash: str, created_at: datetime) -> None:
-        """Raises NameTaken."""
+    async def create(
+        self, account: Account, password_hash: str, created_at: datetime, token: NewToken | None = None
+    ) -> None:
+        """With its first token, where there is one. Raises NameTaken."""
         ...
 
     async def get(self, account_id: str) -> Account | None: ...
@@ -68,12 +75,20 @@ class Accounts(Protocol):
         """Replace the hash of the same password by a stronger one; tokens stay."""
         ...
 
-    async def add_token(self, token_hash: str, account_id: str, now: datetime, expires_at: datetime) -> None:
+    async def add_token(self, token: NewToken) -> None:
         """Also forgets tokens of the account that have expired."""
         ...
 
     async def by_token(self, token_hash: str, now: datetime) -> Account | None:
         """None for an unknown token and for one that has expired."""
+        ...
+
+    async def by_tokens(self, token_hashes: Collection[str], now: datetime) -> Mapping[str, Account]:
+        """Of many at once, without those that are unknown or have expired."""
+        ...
+
+    async def delete_token(self, token_hash: str) -> None:
+        """It is unknown from here on."""
         ...
 
 

@@ -13,6 +13,7 @@ __all__ = [
     "Door",
     "Invite",
     "NewStream",
+    "NewToken",
     "StreamRecord",
     "StreamStatus",
     "Visibility",
@@ -29,6 +30,16 @@ Door = Literal["page", "whip"]
 class Account:
     account_id: str
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """An account token; the token itself is nowhere, only its hash."""
+
+    token_hash: str
+    account_id: str
+    created_at: datetime
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

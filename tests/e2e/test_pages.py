@@ -93,6 +93,18 @@ async def test_a_page_asks_for_nothing_that_is_not_there(studio: Studio, audienc
     await page.close()
 
 
+async def test_addresses_that_lead_nowhere_lead_back(studio: Studio, audience: BrowserContext) -> None:
+    page = await audience.new_page()
+    for path in ("/nowhere", "/studio/one/two"):
+        response = await page.goto(path)
+        assert response is not None
+        assert response.status == 404
+        await page.get_by_role("heading", name="There is nothing here").wait_for()
+    await page.get_by_role("link", name="See what’s live").click()
+    await page.get_by_test_id("stream-card").first.wait_for()
+    await page.close()
+
+
 async def test_private_stream_needs_a_token(
     studio: Studio, host: BrowserContext, audience: BrowserContext
 ) -> None:
@@ -121,3 +133,21 @@ async def test_private_stream_needs_a_token(
         assert "token" not in guest.page.url
     await stranger.page.reload()
     await stranger.plays()
+
+
+async def test_a_sign_in_that_was_ended_elsewhere(studio: Studio, host: BrowserContext) -> None:
+    """The studio asks for another; whoever only watches goes on, now and with a page opened later."""
+    room = await Studio.open(host, "Heidi", "Elsewhere")
+    watch = await Watch.open(host, studio.stream_id)
+    await watch.plays()
+    session = "localStorage.getItem('spillway.session')"
+    kept = await room.page.evaluate(f"JSON.parse({session})")
+    headers = {"Authorization": f"Bearer {kept['token']}"}
+    assert (await host.request.delete("/api/v1/tokens", headers=headers)).status == 204
+    await expect(room.page.get_by_test_id("signup-submit")).to_be_visible(timeout=20_000)
+    await watch.plays(30)
+    stale = "kept => localStorage.setItem('spillway.session', JSON.stringify(kept))"
+    await room.page.evaluate(stale, kept)
+    await watch.page.reload()
+    await watch.plays()
+    await watch.page.wait_for_function(f"{session} === null")

@@ -45,6 +45,14 @@ async def test_it_ends_with_clients_connected(tmp_path: Path, number: signal.Sig
     assert "Traceback" not in node.errors
 
 
+async def test_a_signal_that_is_passed_on_as_well_counts_once(tmp_path: Path) -> None:
+    async with spillway(tmp_path, *CONTROL) as node:
+        for _ in range(3):
+            node.child.send_signal(signal.SIGTERM)
+            await asyncio.sleep(0.02)
+        assert await node.child.wait() == 0
+
+
 async def test_bound_to_all_it_says_where_to_open_it(tmp_path: Path) -> None:
     async with spillway(tmp_path, *CONTROL, "--host", "0.0.0.0") as node:
         assert node.url.startswith("http://127.0.0.1:")

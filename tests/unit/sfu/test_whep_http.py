@@ -131,7 +131,7 @@ async def test_encoding(node: Node) -> None:
     ]
     unknown = await node.client.put(url, json={"rid": "x"})
     assert (unknown.status, (await unknown.json())["encodings"]) == (400, ["h", "m", "l", "auto"])
-    for body in ("{}", "[]", "nonsense", '{"rid": 1}'):
+    for body in ("{}", "[]", "nonsense", '{"rid": 1}', "[" * 1024):
         bad = await node.client.put(url, data=body, headers={"Content-Type": "application/json"})
         assert (bad.status, (await bad.json())["type"]) == (400, "/problems/bad-request")
 

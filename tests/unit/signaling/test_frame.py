@@ -211,6 +211,17 @@ async def test_pages(api: Api, built: Path) -> None:
         assert (await api.call("GET", path)).status == 404
 
 
+async def test_where_there_is_nothing_the_app_says_so_to_people(api: Api, built: Path) -> None:
+    person = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    async with api.session.get(api.node.url + "/nowhere", headers=person) as answer:
+        assert (answer.status, answer.content_type) == (404, "text/html")
+        assert await answer.text() == (built / "index.html").read_text()
+        assert "frame-ancestors 'self'" in answer.headers["Content-Security-Policy"]
+    for method, path in (("GET", "/api/v1/nothing"), ("POST", "/nowhere"), ("GET", "/assets/nothing.js")):
+        assert (await api.call(method, path, headers=person)).problem == "not-found"
+    assert (await api.call("GET", "/nowhere")).problem == "not-found"
+
+
 async def test_pages_that_are_not_built_say_so(
     api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -266,7 +277,7 @@ async def test_openapi_is_sound(api: Api) -> None:
     assert len(ids) == len(set(ids))
     create = document["paths"]["/api/v1/streams"]["post"]
     assert create["security"] == [{"account": []}]
-    assert set(create["responses"]) == {"201", "400", "401", "408", "413", "422", "429", "500"}
+    assert set(create["responses"]) == {"201", "400", "401", "408", "413", "422", "429", "500", "507"}
     view = schemas["StreamView"]
     assert "stream_key" not in view["properties"]
     assert set(view["required"]) == set(view["properties"])

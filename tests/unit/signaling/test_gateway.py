@@ -221,6 +221,10 @@ async def test_only_websockets_of_protocol_4(api: Api) -> None:
         "40,",
         "4" + "2" * 1000,
         '451-["x",{"_placeholder":true,"num":0}]',
+        '42["leave",' + "[" * 100_000,
+        '42["leave",' + '{"a":' * 40_000,
+        "42" + "9" * 100_000 + '["leave"]',
+        '42["leave",' + "9" * 100_000 + "]",
         "\x00",
     ],
 )

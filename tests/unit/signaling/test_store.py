@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from signaling.store.database import HEAD, open_database
 from signaling.store.interfaces import BadCursor, NameTaken, StoreUnreachable
-from signaling.store.records import Account, Audience, NewStream, StreamRecord
+from signaling.store.records import Account, Audience, NewStream, NewToken, StreamRecord
 from signaling.store.sql_accounts import SqlAccounts
 from signaling.store.sql_streams import SqlStreams
 from signaling.store.tables import metadata
@@ -79,7 +79,7 @@ async def test_an_account_is_found_by_any_spelling_of_its_name(
 
 async def test_a_token_ends_with_its_time(accounts: SqlAccounts, clock: ManualClock) -> None:
     await accounts.create(Account("a1", "Ada"), "hash", clock.now())
-    await accounts.add_token("t1", "a1", clock.now(), clock.now() + timedelta(seconds=10))
+    await accounts.add_token(NewToken("t1", "a1", clock.now(), clock.now() + timedelta(seconds=10)))
     clock.advance(9.9)
     assert await accounts.by_token("t1", clock.now()) == Account("a1", "Ada")
     clock.advance(0.1)
@@ -87,10 +87,26 @@ async def test_a_token_ends_with_its_time(accounts: SqlAccounts, clock: ManualCl
     assert await accounts.by_token("t2", clock.now()) is None
 
 
+async def test_many_tokens_are_looked_up_at_once(accounts: SqlAccounts, clock: ManualClock) -> None:
+    ada, bob = Account("a1", "Ada"), Account("b1", "Bob")
+    for account, tokens in ((ada, ("t1", "t2")), (bob, ("t3",))):
+        await accounts.create(account, "hash", clock.now())
+        for each in tokens:
+            end = clock.now() + timedelta(seconds=10 if each == "t2" else 20)
+            await accounts.add_token(NewToken(each, account.account_id, clock.now(), end))
+    unknown = [f"x{number}" for number in range(2000)]
+    assert await accounts.by_tokens(["t1", *unknown, "t3"], clock.now()) == {"t1": ada, "t3": bob}
+    clock.advance(10)
+    assert await accounts.by_tokens(["t1", "t2"], clock.now()) == {"t1": ada}
+    await accounts.delete_token("t1")
+    assert await accounts.by_tokens(["t1", "t3"], clock.now()) == {"t3": bob}
+    assert await accounts.by_tokens([], clock.now()) == {}
+
+
 async def test_a_new_password_ends_every_token(accounts: SqlAccounts, clock: ManualClock) -> None:
     await accounts.create(Account("a1", "Ada"), "hash", clock.now())
     later = clock.now() + timedelta(days=1)
-    await accounts.add_token("t1", "a1", clock.now(), later)
+    await accounts.add_token(NewToken("t1", "a1", clock.now(), later))
     await accounts.rehash_password("a1", "stronger")
     assert await accounts.by_token("t1", clock.now()) == Account("a1", "Ada")
     await accounts.set_password("a1", "other")

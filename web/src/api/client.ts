@@ -64,6 +64,10 @@ export const createAccount = (name: string, password: string): Promise<Account> 
 export const createToken = (name: string, password: string): Promise<{ token: string; expires_at: string }> =>
   json("/tokens", { method: "POST", body: { name, password } });
 
+export async function endToken(token: string): Promise<void> {
+  await call("/tokens", { method: "DELETE", token });
+}
+
 export const createStream = (token: string, draft: StreamDraft): Promise<CreatedStream> =>
   json("/streams", { method: "POST", token, body: draft });
 

@@ -31,6 +31,7 @@ export interface GatewayEvents {
   connected: null;
   /** True from the acknowledged join until the socket drops. */
   joined: boolean;
+  /** The connection, for its token, or the join. Nothing more comes. */
   refused: ProblemError;
 }
 
@@ -68,6 +69,10 @@ export class Gateway {
     this.socket.on("connect", () => {
       this.join();
       this.events.emit("connected", null);
+    });
+    this.socket.on("connect_error", (error: Error & { data?: unknown }) => {
+      // Without data the network failed, and it is tried again.
+      if (error.data !== undefined) this.events.emit("refused", new ProblemError(toProblem(error.data, 401)));
     });
     this.socket.on("disconnect", () => this.setJoined(false));
     this.socket.on("stream", (stream) => this.events.emit("stream", stream));

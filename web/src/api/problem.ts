@@ -11,6 +11,7 @@ export interface Problem {
 
 /** Where the detail speaks to whoever wrote the client. */
 const FOR_PEOPLE: Partial<Record<string, string>> = {
+  "/problems/stream-not-found": "There is no such stream: the link may be mistyped, or its owner has deleted it.",
   "/problems/private-stream": "This stream is private. Open it with the link its owner gave you, or sign in as its owner.",
 };
 

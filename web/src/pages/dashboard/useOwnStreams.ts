@@ -3,7 +3,7 @@ import { useCallback, useEffect, useState } from "react";
 import { listOwnStreams } from "../../api/client";
 import { explain, ProblemError } from "../../api/problem";
 import type { Stream } from "../../api/types";
-import { signOut } from "../../app/session";
+import { signedOut } from "../../app/session";
 import { merge } from "../discover/useDiscover";
 
 export interface OwnStreams {
@@ -33,7 +33,7 @@ export function useOwnStreams(token: string): OwnStreams {
         (failure: unknown) => {
           if (signal?.aborted) return;
           // The token has run out: the page asks to sign in again.
-          if (failure instanceof ProblemError && failure.status === 401) signOut();
+          if (failure instanceof ProblemError && failure.status === 401) signedOut();
           else setError(explain(failure));
         },
       );

@@ -3,7 +3,7 @@ import { useEffect, useMemo, useState } from "react";
 import { getStream } from "../../api/client";
 import { Gateway } from "../../api/gateway";
 import { explain, ProblemError } from "../../api/problem";
-import { signOut } from "../../app/session";
+import { signedOut } from "../../app/session";
 import type { Notice, Stream, Viewers } from "../../api/types";
 
 export interface StreamWatch {
@@ -29,18 +29,25 @@ export function useStream(streamId: string, token: string | null, playbackToken:
       setStream(next);
       setError(null);
     };
+    // A token that has run out must not keep anyone from a public stream: go on as a guest.
+    const fail = (reason: unknown): void => {
+      const runOut = reason instanceof ProblemError && reason.status === 401 && playbackToken === null && token !== null;
+      if (runOut) signedOut();
+      else setError(explain(reason));
+    };
+    const hear = (told: Notice): void => {
+      setNotice(told);
+      if (told.type === "signed-out") signedOut();
+    };
     const off = [
       gateway.events.on("stream", update),
       gateway.events.on("viewers", (viewers: Viewers) => setStream((known) => known && { ...known, viewers })),
-      gateway.events.on("notice", setNotice),
-      gateway.events.on("refused", (problem) => setError(problem.message)),
+      gateway.events.on("notice", hear),
+      gateway.events.on("refused", fail),
     ];
     gateway.open();
     getStream(streamId, playbackToken ?? token, abort.signal).then(update, (reason: unknown) => {
-      if (abort.signal.aborted) return;
-      // A token that has run out must not keep anyone from a public stream: go on as a guest.
-      if (reason instanceof ProblemError && reason.status === 401 && playbackToken === null && token !== null) signOut();
-      else setError(explain(reason));
+      if (!abort.signal.aborted) fail(reason);
     });
     return () => {
       abort.abort();
