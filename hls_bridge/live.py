@@ -8,8 +8,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hls_bridge.master_playlist import Bandwidth, Variant, render_master
-from hls_bridge.packager import AUDIO_PART_US, PART_US
-from hls_bridge.part import EpochEnd, EpochStart, Event, Part, PartGroup, TrackSpec, TrackStart, TrackStop
+from hls_bridge.part import (
+    AUDIO_PART_US,
+    PART_US,
+    EpochEnd,
+    EpochStart,
+    Event,
+    Part,
+    PartGroup,
+    TrackSpec,
+    TrackStart,
+    TrackStop,
+)
 from hls_bridge.playlist import Header, ListedPart, ListedSegment, Report, render_delta, render_full
 from hls_bridge.program_clock import ProgramClock
 

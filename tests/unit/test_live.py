@@ -362,7 +362,8 @@ def test_no_part_is_short_except_the_last(fps: int) -> None:
     """RFC 8216bis 4.4.4.9: at least 85 % of the part target, the last of a segment excepted."""
     import av
 
-    from hls_bridge.packager import PART_US, PartCutter, Sample
+    from hls_bridge.packager import PartCutter, Sample
+    from hls_bridge.part import PART_US
 
     tick = 90_000 // fps
     cutter = PartCutter(PART_US * 9 // 100)
