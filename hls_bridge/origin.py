@@ -11,11 +11,12 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from hls_bridge.live import ClosedSegment, Live, Rendered, Track
+from hls_bridge.live import Live
 from hls_bridge.part import EpochStart, Event, Part, Thumbnail
 from hls_bridge.recorder import Recorder
 from hls_bridge.recording import Recording
 from hls_bridge.segment_store import StoreError
+from hls_bridge.track import ClosedSegment, Rendered, Track
 from hls_bridge.viewers import HlsViewers
 from hls_bridge.waiting import Overdue, WaitingRoom
 

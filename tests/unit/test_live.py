@@ -6,9 +6,10 @@ import re
 
 import pytest
 
-from hls_bridge.live import ClosedSegment, Live
+from hls_bridge.live import Live
 from hls_bridge.part import EpochEnd, EpochStart, Part, PartGroup, TrackSpec, TrackStart, TrackStop
 from hls_bridge.program_clock import ProgramClock, date_time
+from hls_bridge.track import ClosedSegment
 from hls_bridge.viewers import MOST, HlsViewers
 
 WALL = 1_800_000_000_000_000
