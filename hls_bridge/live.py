@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from hls_bridge.fragmented_mp4 import timescale
 from hls_bridge.master_playlist import Bandwidth, Variant, render_master
@@ -17,6 +17,8 @@ __all__ = ["Live"]
 
 log = logging.getLogger(__name__)
 
+SEGMENTS_TO_BEGIN = 3
+"""Players that know no parts begin three target durations from the end (HOLD-BACK, RFC 8216bis 4.4.3.8)."""
 KEPT_SEGMENTS = 22
 """Players may still ask for what has just left the playlist: its duration plus the playlist's longest
 (RFC 8216bis 6.2.2) would be 32 s; the segment store has the rest."""
@@ -75,9 +77,11 @@ class Live:
         self._render(set(self.tracks))
         return set(self.tracks)
 
-    def delist(self, name: str) -> None:
-        """Take a rung out of the master playlist; it is served on."""
-        self.tracks[name].listed = False
+    def delist(self, names: Collection[str]) -> None:
+        """Leave these rungs out of the master playlist, and no others that run; they are served on."""
+        for name, track in self.tracks.items():
+            if track.source == name and not track.stopped:
+                track.listed = name not in names
 
     # Reading ----------------------------------------------------------------------------------------
 
@@ -106,12 +110,35 @@ class Live:
             for track in self.tracks.values()
         )
 
+    def renditions(self) -> dict[str, Track]:
+        """What the master playlist lists: playlists' names, and the tracks that describe them. A rung that
+        has just joined isn't among them until a player can begin with it; where it takes the place of another
+        one, that one's playlist, which goes on with its parts, is."""
+        video = [track for track in self.tracks.values() if track.spec.kind == "video" and not track.stopped]
+        enough = min(SEGMENTS_TO_BEGIN, max((track.finished for track in video), default=0))
+        shown: dict[str, Track] = {}
+        for name, track in self.tracks.items():
+            if not track.listed:
+                continue
+            if track.spec.kind == "audio" or track.finished >= enough:
+                shown[name] = track
+            else:
+                before = (t for t in video if t is not track and t.source == name and t.finished >= enough)
+                if (predecessor := next(before, None)) is not None:
+                    shown[predecessor.spec.name] = track
+        return shown
+
+    @property
+    def playable(self) -> bool:
+        """Every listed rendition has a whole segment: players that know no parts give up on an empty list."""
+        shown = self.renditions()
+        return bool(shown) and all(any(s.closed for s in self.tracks[name].segments) for name in shown)
+
     def master(self, prefix: str) -> str:
         """The multivariant playlist; ``prefix`` goes before the media playlists' names."""
         variants = [
             Variant(track.spec, f"{prefix}{name}.m3u8", track.bandwidth)
-            for name, track in self.tracks.items()
-            if track.listed
+            for name, track in self.renditions().items()
         ]
         video = [v for v in variants if v.spec.kind == "video"]
         video.sort(key=lambda v: (-v.spec.height, -v.spec.bitrate_bps))
@@ -209,7 +236,9 @@ class Live:
         track = self.tracks.get(spec.name)
         if track is None:
             track = self.tracks[spec.name] = Track(spec, Bandwidth(spec.bitrate_bps))
-        track.spec, track.source, track.listed, track.stopped = spec, spec.name, True, False
+        if track.stopped:
+            track.rejoin()
+        track.spec, track.source, track.listed = spec, spec.name, True
 
     def _add_part(self, part: Part, now_us: int, wall_us: int) -> set[str]:
         msn = self._base_msn + part.segment

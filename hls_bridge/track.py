@@ -76,6 +76,11 @@ class Track:
         return segment.msn + 1 if segment.closed else segment.msn
 
     @property
+    def finished(self) -> int:
+        """Segments that a player can begin with."""
+        return sum(segment.closed and not segment.gap for segment in self.segments)
+
+    @property
     def following(self) -> tuple[int, int]:
         """(msn, part) of the part that comes next."""
         if not self.segments or self.segments[-1].closed:
@@ -95,6 +100,12 @@ class Track:
 
     def _part_count(self, msn: int) -> int:
         return next((len(s.parts) for s in self.segments if s.msn == msn), 0)
+
+    def rejoin(self) -> None:
+        """It runs again after it had stopped: its window begins anew, without a gap as long as the pause."""
+        self.segments.clear()
+        self.full = self.delta = self.hint = None
+        self.stopped = False
 
     def render(self, lasts: Mapping[str, tuple[int, int]], *, ended: bool) -> None:
         """Make the playlists' texts anew; ``lasts``: the newest parts of all renditions by name."""
