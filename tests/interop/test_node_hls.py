@@ -139,9 +139,12 @@ async def hint_is_kept(client: Client, uri: str) -> None:
     text = str((await client.call("GET", uri))[1])
     (hint,) = re.findall(r'PRELOAD-HINT:TYPE=PART,URI="([^"]+)"', text)
     url = client.node.url + uri.rsplit("/", 1)[0] + "/" + hint
-    async with client.session.get(url) as answer:
-        assert answer.status == 200, await answer.text()
-        assert (await answer.read())[4:8] == b"moof"
+    async with asyncio.timeout(LIVE_S):
+        status, data = 503, b""
+        while status == 503:  # overdue: a machine on which the new worker takes six seconds
+            async with client.session.get(url) as answer:
+                status, data = answer.status, await answer.read()
+    assert (status, data[4:8]) == (200, b"moof")
     assert hint in str((await client.call("GET", uri))[1])
 
 
@@ -303,7 +306,7 @@ async def test_a_killed_bridge_costs_one_discontinuity(tmp_path: Path) -> None:
                 found = [
                     each.msn for each in entries(after) if last < each.msn <= last + 3 and each.discontinuity
                 ]
-                assert len(found) == 1, after
+                assert len(found) == 1, (found, re.sub("#EXT-X-PART:.*\n", "", after))
                 starts |= set(found)
                 assert after.count("#EXT-X-MEDIA-SEQUENCE:0\n") == 1, "the same playlist goes on"
             assert len(starts) == 1, "in all renditions at one time"
