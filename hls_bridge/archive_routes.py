@@ -8,7 +8,6 @@ from datetime import timedelta
 
 from aiohttp import web
 
-from hls_bridge.live import Rendered
 from hls_bridge.origin import Origin
 from hls_bridge.program_clock import date_time
 from hls_bridge.recorder import Recorder
@@ -16,6 +15,7 @@ from hls_bridge.recording import Recording
 from hls_bridge.recording_file import plan_file
 from hls_bridge.responses import CORS, media, parse_range, playlist, problem, unsatisfiable
 from hls_bridge.segment_store import StoreError
+from hls_bridge.track import Rendered
 from sfu.bearer import bearer
 
 __all__ = ["archive_routes", "recording_entry"]

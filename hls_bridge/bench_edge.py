@@ -64,7 +64,9 @@ def varnish(origin_port: int) -> Iterator[tuple[int, int]]:
 
 
 @contextlib.contextmanager
-def nginx(origin_port: int, edge_port: int, edge_key: str = "bench") -> Iterator[tuple[int, int]]:
+def nginx(
+    origin_port: int, edge_port: int, edge_key: str = "bench", access_log: Path | None = None
+) -> Iterator[tuple[int, int]]:
     """(TLS port, process id)."""
     text = (DEPLOY / "nginx.conf").read_text()
     port = _free_port()
@@ -73,7 +75,8 @@ def nginx(origin_port: int, edge_port: int, edge_key: str = "bench") -> Iterator
         "127.0.0.1:6081": f"127.0.0.1:{edge_port}",
         "127.0.0.1:8080": f"127.0.0.1:{origin_port}",
     }
-    with _nginx(_replaced(text, changes), port, edge_key) as pid:
+    environment = {"SPILLWAY_EDGE_KEY": edge_key, "SPILLWAY_EDGE_ACCESS_LOG": str(access_log or "")}
+    with _nginx(_replaced(text, changes), port, environment) as pid:
         yield port, pid
 
 
@@ -81,12 +84,13 @@ def nginx(origin_port: int, edge_port: int, edge_key: str = "bench") -> Iterator
 def static_nginx() -> Iterator[tuple[int, int]]:
     """The floor: files of the same sizes over the same TLS."""
     port = _free_port()
-    with _nginx(_replaced(STATIC, {"127.0.0.1:443": f"127.0.0.1:{port}"}), port, "none", static=True) as pid:
+    text = _replaced(STATIC, {"127.0.0.1:443": f"127.0.0.1:{port}"})
+    with _nginx(text, port, {"SPILLWAY_EDGE_KEY": "none"}, static=True) as pid:
         yield port, pid
 
 
 @contextlib.contextmanager
-def _nginx(text: str, port: int, edge_key: str, *, static: bool = False) -> Iterator[int]:
+def _nginx(text: str, port: int, environment: Mapping[str, str], *, static: bool = False) -> Iterator[int]:
     with _folder() as folder:
         written, tls = folder / "nginx", folder / "tls"
         for each in (written, tls):
@@ -98,7 +102,7 @@ def _nginx(text: str, port: int, edge_key: str, *, static: bool = False) -> Iter
         (folder / "nginx.conf").write_text(text)
         user = ["user root;"] if os.geteuid() == 0 else []
         command = [str(DEPLOY / "nginx.sh"), str(folder / "nginx.conf"), str(written), str(tls), *user]
-        with _running(command, folder, port, {"SPILLWAY_EDGE_KEY": edge_key}) as pid:
+        with _running(command, folder, port, environment) as pid:
             yield pid
 
 

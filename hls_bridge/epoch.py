@@ -12,7 +12,7 @@ from hls_bridge.encoder import PassthroughTrack
 from hls_bridge.gop_watch import SEGMENT_US, SHORTEST_US
 from hls_bridge.ladder import Ladder
 from hls_bridge.pacer import Paced, Pacer
-from hls_bridge.part import EpochEnd, EpochStart, Event
+from hls_bridge.part import PART_US, EpochEnd, EpochStart, Event
 from hls_bridge.rendition import base_tier, choose_ladder
 from hls_bridge.rung import TICKS, Picture
 from hls_bridge.sound_path import SoundPath
@@ -108,8 +108,10 @@ class Epoch:
             if self._segment >= 0:
                 self._sound.cut_at(at_us)
             self._cut_us = at_us
-        # No segment is shorter: its sound needn't wait for its pictures.
-        self._sound.know_until(max(at_us, self._cut_us + SHORTEST_US))
+        # No segment is shorter: its sound needn't wait for its pictures. Where they pause for longer than a
+        # part, the epoch ends a part after the last one (`GopWatch.limit_us`), and its sound with it.
+        shortest_us = min(self._cut_us + SHORTEST_US, at_us + PART_US)
+        self._sound.know_until(max(at_us, shortest_us))
         self.ladder.push_source(data, _ticks(at_us), keyframe=keyframe, begins_segment=cut)
 
     def push_picture(self, frame: VideoFrame, at_us: int, number: int) -> None:
@@ -133,9 +135,10 @@ class Epoch:
                 self._show(paced)
 
     def end(self, until_us: int | None = None) -> int:
-        """End all tracks at one time; returns it. ``until_us``: sound that lies later is the next epoch's."""
+        """End all tracks at one time; returns it. ``until_us``: sound that lies later is the next epoch's,
+        and a picture that is timed by the source lasts until then, but no longer than a part."""
         self._emit(EpochEnd())
-        pictures_us = self.ladder.end()
+        pictures_us = self.ladder.end(until_us)
         end_us = max(self._last_us, pictures_us) if until_us is None else until_us
         self._sound.fill(end_us)
         self._sound.end(until_us)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Sequence
 
-__all__ = ["boxes", "combine_inits", "patch_segment", "timescale"]
+__all__ = ["box", "boxes", "child", "combine_inits", "patch_segment", "timescale"]
 
 _STSD = (b"mdia", b"minf", b"stbl", b"stsd")
 """From a trak to its sample descriptions."""
@@ -28,25 +28,38 @@ def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[tuple
         at += size
 
 
+def child(data: bytes, kind: bytes) -> bytes:
+    """The first box of a type. Raises ValueError where there is none."""
+    for name, start, end in boxes(data):
+        if name == kind:
+            return data[start:end]
+    raise ValueError(f"no {kind.decode()} box")
+
+
+def box(kind: bytes, content: bytes) -> bytes:
+    """A box of a type."""
+    return struct.pack(">I4s", len(content) + 8, kind) + content
+
+
 def combine_inits(video: Sequence[bytes], sound: Sequence[bytes]) -> bytes:
     """ftyp and moov for both tracks: the video is track 1, the sound track 2. What each init segment
     describes becomes a sample description of its track (section 8.5.2), counted from 1; the first one also
     gives the track's size. ``video`` has at least one.
     """
-    ftyp, moov = _child(video[0], b"ftyp"), _child(video[0], b"moov")
+    ftyp, moov = child(video[0], b"ftyp"), child(video[0], b"moov")
     tracks, defaults = [_trak(video, 1)], [_trex(video[0], 1)]
-    header = bytearray(_child(moov[8:], b"mvhd"))
+    header = bytearray(child(moov[8:], b"mvhd"))
     if sound:
         tracks.append(_trak(sound, 2))
         defaults.append(_trex(sound[0], 2))
         struct.pack_into(">I", header, len(header) - 4, 3)  # next_track_ID
-    return ftyp + _box(b"moov", bytes(header) + b"".join(tracks) + _box(b"mvex", b"".join(defaults)))
+    return ftyp + box(b"moov", bytes(header) + b"".join(tracks) + box(b"mvex", b"".join(defaults)))
 
 
 def timescale(init: bytes) -> int:
     """Ticks a second of the one track of an init segment (mdhd)."""
-    trak = _child(_child(init, b"moov")[8:], b"trak")
-    mdhd = _child(_child(trak[8:], b"mdia")[8:], b"mdhd")
+    trak = child(child(init, b"moov")[8:], b"trak")
+    mdhd = child(child(trak[8:], b"mdia")[8:], b"mdhd")
     at = 28 if mdhd[8] else 20
     return int.from_bytes(mdhd[at : at + 4], "big")
 
@@ -63,12 +76,12 @@ def patch_segment(segment: bytes, track_id: int, description: int, earlier: int)
         for inner, inner_start, inner_end in boxes(segment, start + 8, end):
             if inner != b"traf":
                 continue
-            for box, at, _ in boxes(segment, inner_start + 8, inner_end):
-                if box == b"tfhd":
+            for leaf, at, _ in boxes(segment, inner_start + 8, inner_end):
+                if leaf == b"tfhd":
                     if int.from_bytes(segment[at + 9 : at + 12], "big") & 0x3 != 0x2:
                         raise ValueError("fragment without a sample_description_index of its own")
                     struct.pack_into(">II", out, at + 12, track_id, description)
-                elif box == b"tfdt":
+                elif leaf == b"tfdt":
                     form = ">Q" if segment[at + 8] else ">I"
                     (time,) = struct.unpack_from(form, segment, at + 12)
                     struct.pack_into(form, out, at + 12, max(0, time - earlier))
@@ -76,45 +89,34 @@ def patch_segment(segment: bytes, track_id: int, description: int, earlier: int)
 
 
 def _trak(inits: Sequence[bytes], track_id: int) -> bytes:
-    trak = bytearray(_child(_child(inits[0], b"moov")[8:], b"trak"))
+    trak = bytearray(child(child(inits[0], b"moov")[8:], b"trak"))
     for kind, start, _ in boxes(bytes(trak), 8):
         if kind == b"tkhd":
             struct.pack_into(">I", trak, start + (28 if trak[start + 8] else 20), track_id)
     entries = [entry for init in inits for entry in _sample_entries(init)]
-    stsd = _box(b"stsd", struct.pack(">II", 0, len(entries)) + b"".join(entries))
+    stsd = box(b"stsd", struct.pack(">II", 0, len(entries)) + b"".join(entries))
     return _replaced(bytes(trak), _STSD, stsd)
 
 
 def _sample_entries(init: bytes) -> list[bytes]:
-    box = _child(_child(init, b"moov")[8:], b"trak")
+    inner = child(child(init, b"moov")[8:], b"trak")
     for kind in _STSD:
-        box = _child(box[8:], kind)
-    return [box[start:end] for _, start, end in boxes(box, 16)]
+        inner = child(inner[8:], kind)
+    return [inner[start:end] for _, start, end in boxes(inner, 16)]
 
 
 def _trex(init: bytes, track_id: int) -> bytes:
-    trex = bytearray(_child(_child(_child(init, b"moov")[8:], b"mvex")[8:], b"trex"))
+    trex = bytearray(child(child(child(init, b"moov")[8:], b"mvex")[8:], b"trex"))
     struct.pack_into(">I", trex, 12, track_id)
     return bytes(trex)
 
 
-def _replaced(box: bytes, path: tuple[bytes, ...], new: bytes) -> bytes:
+def _replaced(whole: bytes, path: tuple[bytes, ...], new: bytes) -> bytes:
     """The box with its descendant at ``path`` replaced."""
     parts = []
-    for kind, start, end in boxes(box, 8):
-        child = box[start:end]
+    for kind, start, end in boxes(whole, 8):
+        part = whole[start:end]
         if kind == path[0]:
-            child = _replaced(child, path[1:], new) if path[1:] else new
-        parts.append(child)
-    return _box(box[4:8], b"".join(parts))
-
-
-def _child(data: bytes, kind: bytes) -> bytes:
-    for name, start, end in boxes(data):
-        if name == kind:
-            return data[start:end]
-    raise ValueError(f"no {kind.decode()} box")
-
-
-def _box(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I4s", len(content) + 8, kind) + content
+            part = _replaced(part, path[1:], new) if path[1:] else new
+        parts.append(part)
+    return box(whole[4:8], b"".join(parts))

@@ -16,10 +16,10 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from hls_bridge.http1 import Fields, fields_of, response_head
-from hls_bridge.live import Track
 from hls_bridge.origin import Broadcast, NotFound, Origin, TooFarAhead, clocks
 from hls_bridge.responses import media_headers, playlist_parts, refusal
 from hls_bridge.routes import BLOCKED, PLAIN, SKIPS
+from hls_bridge.track import Track
 from hls_bridge.waiting import Overdue
 
 __all__ = ["Answer", "HotPath", "HotRequest", "hot_request"]

@@ -114,14 +114,15 @@ class Ladder:
         if self.rungs:
             self.rungs[0].flush()
 
-    def end(self) -> int:
+    def end(self, until_us: int | None = None) -> int:
         """End the open segments of all rungs and join their threads; returns where their pictures end, in
-        microseconds (0: at the source's times)."""
+        microseconds (0: at the source's times). ``until_us``: as the epoch's."""
+        until = None if until_us is None else until_us * 9 // 100
         if self._source is not None:
-            for part in self._source.end(VIDEO_TIME_BASE.denominator // self._fps):
+            for part in self._source.end(VIDEO_TIME_BASE.denominator // self._fps, until):
                 self._collector.add(part)
         if self.rungs:
-            self.rungs[0].finish()
+            self.rungs[0].finish(until)
         self._collector.end()
         return max((rung.end_pts for rung in self.rungs), default=0) * 100 // 9
 

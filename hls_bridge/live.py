@@ -2,95 +2,26 @@
 
 from __future__ import annotations
 
-import gzip
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+import logging
+from collections.abc import Callable, Collection
 
+from hls_bridge.fragmented_mp4 import timescale
 from hls_bridge.master_playlist import Bandwidth, Variant, render_master
-from hls_bridge.packager import AUDIO_PART_US, PART_US
 from hls_bridge.part import EpochEnd, EpochStart, Event, Part, PartGroup, TrackSpec, TrackStart, TrackStop
-from hls_bridge.playlist import Header, ListedPart, ListedSegment, Report, render_delta, render_full
+from hls_bridge.playlist import ListedPart, ListedSegment
 from hls_bridge.program_clock import ProgramClock
+from hls_bridge.stand_in import stand_in
+from hls_bridge.track import ClosedSegment, Track
 
-__all__ = ["ClosedSegment", "Live", "Rendered", "Track"]
+__all__ = ["Live"]
 
-WINDOW_SEGMENTS = 15
-"""30 s in the live playlist."""
+log = logging.getLogger(__name__)
+
+SEGMENTS_TO_BEGIN = 3
+"""Players that know no parts begin three target durations from the end (HOLD-BACK, RFC 8216bis 4.4.3.8)."""
 KEPT_SEGMENTS = 22
 """Players may still ask for what has just left the playlist: its duration plus the playlist's longest
 (RFC 8216bis 6.2.2) would be 32 s; the segment store has the rest."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """A playlist's bytes, gzipped too where that pays."""
-
-    plain: bytes
-    gzipped: bytes | None
-    answers: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
-    """Whole responses made of it, by what they differ in: made once, sent to all (`hot_path`)."""
-
-    @classmethod
-    def of(cls, text: str) -> Rendered:
-        plain = text.encode()
-        return cls(plain, gzip.compress(plain, 3, mtime=0) if len(plain) > 2_000 else None)
-
-
-@dataclass(frozen=True, slots=True)
-class ClosedSegment:
-    """A finished segment, for the archive."""
-
-    track: str
-    listed: ListedSegment
-    data: bytes
-    epoch: int
-    start_us: int
-
-
-@dataclass(slots=True)
-class Track:
-    """One rendition: what is in its window, and the playlist's texts as of its newest part."""
-
-    spec: TrackSpec
-    bandwidth: Bandwidth
-    listed: bool = True
-    source: str = ""
-    """The encoder's track that feeds it; another one after an epoch in which its own rung is missing."""
-    segments: list[ListedSegment] = field(default_factory=list)
-    full: Rendered | None = None
-    delta: Rendered | None = None
-    stopped: bool = False
-
-    @property
-    def last(self) -> tuple[int, int]:
-        """(msn, part) of the newest part; (-1, -1) while there is none."""
-        if not self.segments:
-            return -1, -1
-        segment = self.segments[-1]
-        return segment.msn, len(segment.parts) - 1
-
-    @property
-    def open_msn(self) -> int:
-        """The segment that the next part belongs to."""
-        if not self.segments:
-            return 0
-        segment = self.segments[-1]
-        return segment.msn + 1 if segment.closed else segment.msn
-
-    def has(self, msn: int, part: int | None) -> bool:
-        """Whether a blocking reload for (msn, part) can be answered (RFC 8216bis 6.2.5.2)."""
-        last_msn, last_part = self.last
-        if msn < last_msn:
-            following = msn + 1 < last_msn or last_part >= 0
-            return part is None or part < self._part_count(msn) or following
-        if msn > last_msn or not self.segments:
-            return False
-        segment = self.segments[-1]
-        return segment.closed if part is None else part <= last_part
-
-    def _part_count(self, msn: int) -> int:
-        return next((len(s.parts) for s in self.segments if s.msn == msn), 0)
 
 
 class Live:
@@ -146,9 +77,11 @@ class Live:
         self._render(set(self.tracks))
         return set(self.tracks)
 
-    def delist(self, name: str) -> None:
-        """Take a rung out of the master playlist; it is served on."""
-        self.tracks[name].listed = False
+    def delist(self, names: Collection[str]) -> None:
+        """Leave these rungs out of the master playlist, and no others that run; they are served on."""
+        for name, track in self.tracks.items():
+            if track.source == name and not track.stopped:
+                track.listed = name not in names
 
     # Reading ----------------------------------------------------------------------------------------
 
@@ -172,20 +105,40 @@ class Live:
 
     def part_may_come(self, source: str, msn: int, index: int) -> bool:
         """Whether this part is the next one of its track, or the first of the next segment."""
-        for track in self.tracks.values():
-            if track.source == source and not track.stopped and not self.ended:
-                last_msn, last_part = track.last
-                closed = not track.segments or track.segments[-1].closed
-                if (msn, index) == ((last_msn + 1, 0) if closed else (last_msn, last_part + 1)):
-                    return True
-        return False
+        return not self.ended and any(
+            track.source == source and not track.stopped and track.following == (msn, index)
+            for track in self.tracks.values()
+        )
+
+    def renditions(self) -> dict[str, Track]:
+        """What the master playlist lists: playlists' names, and the tracks that describe them. A rung that
+        has just joined isn't among them until a player can begin with it; where it takes the place of another
+        one, that one's playlist, which goes on with its parts, is."""
+        video = [track for track in self.tracks.values() if track.spec.kind == "video" and not track.stopped]
+        enough = min(SEGMENTS_TO_BEGIN, max((track.finished for track in video), default=0))
+        shown: dict[str, Track] = {}
+        for name, track in self.tracks.items():
+            if not track.listed:
+                continue
+            if track.spec.kind == "audio" or track.finished >= enough:
+                shown[name] = track
+            else:
+                before = (t for t in video if t is not track and t.source == name and t.finished >= enough)
+                if (predecessor := next(before, None)) is not None:
+                    shown[predecessor.spec.name] = track
+        return shown
+
+    @property
+    def playable(self) -> bool:
+        """Every listed rendition has a whole segment: players that know no parts give up on an empty list."""
+        shown = self.renditions()
+        return bool(shown) and all(any(s.closed for s in self.tracks[name].segments) for name in shown)
 
     def master(self, prefix: str) -> str:
         """The multivariant playlist; ``prefix`` goes before the media playlists' names."""
         variants = [
             Variant(track.spec, f"{prefix}{name}.m3u8", track.bandwidth)
-            for name, track in self.tracks.items()
-            if track.listed
+            for name, track in self.renditions().items()
         ]
         video = [v for v in variants if v.spec.kind == "video"]
         video.sort(key=lambda v: (-v.spec.height, -v.spec.bitrate_bps))
@@ -205,7 +158,7 @@ class Live:
         changed: set[str] = set()
         match event:
             case EpochStart():
-                changed |= self._start_epoch(event)
+                changed |= self._keep_hints(now_us, wall_us) | self._start_epoch(event)
             case EpochEnd():
                 self._ending = True
             case TrackStart(track):
@@ -220,6 +173,39 @@ class Live:
             case _:
                 pass
         return changed
+
+    def _keep_hints(self, now_us: int, wall_us: int) -> set[str]:
+        """A worker that was killed has announced a part of each track. Players wait for it, and one that is
+        answered 404 takes that for an error (Shaka Player, and for sound it has no other rendition to turn
+        to). So a sample that is there stands in for the part."""
+        changed: set[str] = set()
+        for track in self.tracks.values():
+            hint = track.hint
+            if hint is None or track.stopped or hint in self._parts or not self.part_may_come(*hint):
+                continue
+            try:
+                part = self._stand_in(track.spec.kind == "audio", *hint)
+            except ValueError as error:
+                log.warning("no part stands in for %s/%d.%d: %s", *hint, error)
+                continue
+            if part is not None:
+                changed |= self._add_part(part, now_us, wall_us)
+        return changed
+
+    def _stand_in(self, sound: bool, source: str, msn: int, index: int) -> Part | None:
+        """None: this epoch has nothing of the track, so the next one may well have a part of that name.
+        Raises ValueError."""
+        newest_msn = msn if index else msn - 1
+        if newest_msn < self._base_msn or (source, newest_msn, 0) not in self._parts:
+            return None
+        newest = max(at for name, of, at in self._parts if (name, of) == (source, newest_msn))
+        behind = self._parts[source, newest_msn, newest]
+        # Any block of sound can be decoded; of pictures the IDR that begins the segment.
+        again = stand_in(behind if sound else self._parts[source, newest_msn, 0], behind)
+        ticks = timescale(self.inits[f"{source}/init-{self._epoch}.mp4"])
+        start_us = again.start * 1_000_000 // ticks
+        end_us = (again.start + again.duration) * 1_000_000 // ticks
+        return Part(source, msn - self._base_msn, index, start_us, end_us - start_us, True, True, again.data)
 
     def _start_epoch(self, event: EpochStart) -> set[str]:
         changed = self._close_all() | self._running()
@@ -250,7 +236,9 @@ class Live:
         track = self.tracks.get(spec.name)
         if track is None:
             track = self.tracks[spec.name] = Track(spec, Bandwidth(spec.bitrate_bps))
-        track.spec, track.source, track.listed, track.stopped = spec, spec.name, True, False
+        if track.stopped:
+            track.rejoin()
+        track.spec, track.source, track.listed = spec, spec.name, True
 
     def _add_part(self, part: Part, now_us: int, wall_us: int) -> set[str]:
         msn = self._base_msn + part.segment
@@ -312,7 +300,10 @@ class Live:
         wall_us = previous.wall_us + previous.duration_us
         epoch = self._epoch if msn >= self._base_msn else previous.epoch
         gap = ListedSegment(msn, f"{track.source}/{msn}.m4s", previous.map_uri, epoch, wall_us, False)
-        gap.gap, gap.duration_us = True, 2_000_000
+        others = (
+            s.duration_us for t in self.tracks.values() for s in t.segments if s.msn == msn and s.closed
+        )
+        gap.gap, gap.duration_us = True, max(others, default=2_000_000)
         gap.discontinuity = msn == self._base_msn and self._epoch > 0
         gap.close()
         return gap
@@ -357,23 +348,4 @@ class Live:
     def _render(self, names: set[str]) -> None:
         lasts = {name: track.last for name, track in self.tracks.items() if not track.stopped}
         for name in names:
-            track = self.tracks[name]
-            shown = track.segments[-WINDOW_SEGMENTS:]
-            if not shown:
-                continue
-            first = shown[0]
-            target = AUDIO_PART_US if track.spec.kind == "audio" else PART_US
-            header = Header(target, first.msn, first.epoch - (1 if first.discontinuity else 0))
-            reports = [
-                Report(f"{other}.m3u8", *last)
-                for other, last in lasts.items()
-                if other != name and last[0] >= 0
-            ]
-            msn, part = track.last
-            newest = shown[-1]
-            following = f"{msn + 1}.0" if newest.closed else f"{msn}.{part + 1}"
-            hint = f"{track.source}/{following}.m4s"
-            delta = render_delta(header, shown, hint_uri=hint, reports=reports, ended=self.ended)
-            full = render_full(header, shown, hint_uri=hint, reports=reports, ended=self.ended)
-            track.full = Rendered.of(full)
-            track.delta = Rendered.of(delta) if delta is not None else track.full
+            self.tracks[name].render(lasts, ended=self.ended)

@@ -11,11 +11,12 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from hls_bridge.live import ClosedSegment, Live, Rendered, Track
+from hls_bridge.live import Live
 from hls_bridge.part import EpochStart, Event, Part, Thumbnail
 from hls_bridge.recorder import Recorder
 from hls_bridge.recording import Recording
 from hls_bridge.segment_store import StoreError
+from hls_bridge.track import ClosedSegment, Rendered, Track
 from hls_bridge.viewers import HlsViewers
 from hls_bridge.waiting import Overdue, WaitingRoom
 
@@ -71,12 +72,6 @@ class Broadcast:
     viewers: HlsViewers = field(default_factory=HlsViewers)
     asked_us: dict[str, int] = field(default_factory=dict)
     thumbnail: bytes | None = None
-
-    @property
-    def playable(self) -> bool:
-        """Every listed track has a whole segment: players that know no parts give up on an empty list."""
-        tracks = [t for t in self.live.tracks.values() if t.listed]
-        return bool(tracks) and all(any(s.closed for s in t.segments) for t in tracks)
 
 
 class Origin:
@@ -211,7 +206,7 @@ class Origin:
         """The live master playlist, the replay's after the end. Raises NotFound, Gone, Overdue."""
         broadcast = self._broadcasts.get(stream_id)
         if broadcast is not None and not broadcast.live.ended:
-            if not broadcast.playable:
+            if not broadcast.live.playable:
                 await asyncio.shield(broadcast.ready.pending("", self._block_s))
             if not broadcast.live.ended:
                 return broadcast.live.master(f"{prefix}/{broadcast.session}/")
@@ -386,7 +381,7 @@ class Origin:
     @staticmethod
     def _wake(broadcast: Broadcast) -> None:
         live = broadcast.live
-        if broadcast.playable or live.ended:
+        if live.playable or live.ended:
             broadcast.ready.release(lambda _: True)
         broadcast.playlists.release(lambda key: live.ended or live.tracks[key[0]].has(key[1], key[2]))
         broadcast.parts.release(lambda key: live.part(*key) is not None or not live.part_may_come(*key))

@@ -11,14 +11,10 @@ import av
 from av.stream import Stream
 
 from hls_bridge.gop_watch import SHORTEST_US
-from hls_bridge.part import Part
+from hls_bridge.part import AUDIO_PART_US, PART_US, Part
 
-__all__ = ["AUDIO_PART_US", "PART_US", "PartCutter", "PartMuxer", "Sample", "TrackPackager"]
+__all__ = ["PartCutter", "PartMuxer", "Sample", "TrackPackager"]
 
-PART_US = 333_334
-"""Ten frames at 30 a second, rounded up."""
-AUDIO_PART_US = 341_334
-"""Sixteen AAC frames at 48 kHz, rounded up."""
 # cmaf: each fragment names its sample description, which a recording's MP4 numbers anew.
 _PART = {
     "movflags": "cmaf+frag_custom+empty_moov+default_base_moof+frag_discont+skip_trailer",
@@ -54,6 +50,10 @@ class CutPart:
 class PartCutter:
     """Groups samples so that no part is longer than the target and each segment begins a part.
 
+    A source whose pictures pause for longer than a part doesn't pass through (`GopWatch`). Where one sample
+    would be too long all the same, the next one is moved to where the part ends. One that begins a segment
+    isn't: its segment could then be longer than EXT-X-TARGETDURATION allows.
+
     With durations known the part leaves with its last sample. Without, one sample is held back until the next
     one says how long it lasts; only where the rate is steady and no segment can end yet, the sample that
     fills a part is taken to last as long as the others, and the next one begins where it ends.
@@ -68,6 +68,8 @@ class PartCutter:
         self._segment = 0
         self._index = 0
         self._segment_pts = 0
+        self._end = 0
+        """Of the sample that was added last."""
         self._next_pts: int | None = None
         """Where the sample must begin that follows one whose length was foretold."""
         self._elastic = False
@@ -79,22 +81,24 @@ class PartCutter:
         return self._segment
 
     @property
-    def promised(self) -> bool:
-        """Whether a part of the segment must follow of which there is no sample yet: players have its name,
-        and some take it for an error when it doesn't come."""
-        return self._index > 0 and not self._open and self._held is None
+    def promised(self) -> int | None:
+        """Where a part of the segment must begin of which there is no sample yet (None: no such part):
+        players have its name, and some take it for an error when it doesn't come."""
+        return self._end if self._index > 0 and not self._open and self._held is None else None
 
     def push(self, sample: Sample) -> list[CutPart]:
+        """Parts that are whole now. Moves ``sample`` to where the one before it ends, where that is of a
+        length that the source didn't give it."""
         out: list[CutPart] = []
         self._elastic = sample.duration is None
         if self._next_pts is not None:
-            sample.pts, self._next_pts = self._next_pts, None
+            sample.pts, self._next_pts = self._following(sample, self._next_pts), None
             if sample.begins_segment:
                 self._segment, self._index = self._segment + 1, 0
         if (held := self._held) is not None:
             self._held = None
-            held.duration = self._fitted(held.pts, max(1, sample.pts - held.pts))
-            sample.pts = held.pts + held.duration
+            held.duration = min(self._fitted(held.pts, max(1, sample.pts - held.pts)), self._target)
+            sample.pts = self._following(sample, held.pts + held.duration)
             held.ends_segment = sample.begins_segment
             self._add(held, out)
         if sample.duration is None and not self._foretell(sample):
@@ -103,16 +107,23 @@ class PartCutter:
             self._add(sample, out)
         return out
 
-    def end(self, duration: int) -> list[CutPart]:
-        """The epoch ends: a held sample lasts ``duration``, what is open becomes the last part."""
+    def end(self, duration: int, until: int | None = None) -> list[CutPart]:
+        """The epoch ends: a held sample lasts ``duration``, or to ``until``; what is open becomes the last
+        part."""
         out: list[CutPart] = []
         if (held := self._held) is not None:
             self._held = None
-            held.duration, held.ends_segment = duration, True
+            lasts = duration if until is None else max(1, until - held.pts)
+            held.duration, held.ends_segment = min(lasts, self._target), True
             self._add(held, out)
         if self._open:
             out.append(self._close(last=True))
         return out
+
+    def _following(self, sample: Sample, end: int) -> int:
+        """Where a sample begins behind one that ends at ``end``: there, jitter or pause."""
+        paused = sample.pts - end > self._target // 8
+        return sample.pts if sample.begins_segment and paused else end
 
     def _foretell(self, sample: Sample) -> bool:
         """Give the sample that fills a part the others' duration, if one can be sure of it."""
@@ -144,6 +155,7 @@ class PartCutter:
         if not self._open and self._index == 0:
             self._segment_pts = sample.pts
         self._open.append(sample)
+        self._end = end
         # The next sample lasts as long as this one, as far as one knows: if it no longer fits, go now.
         if sample.ends_segment or self._full(end, sample.duration):
             out.append(self._close(last=sample.ends_segment))
@@ -218,15 +230,15 @@ class TrackPackager:
         self._sound = template.type == "audio"
 
     @property
-    def promised(self) -> bool:
+    def promised(self) -> int | None:
         """As the cutter's."""
         return self._cutter.promised
 
     def push(self, sample: Sample) -> list[Part]:
         return [self._part(cut) for cut in self._cutter.push(sample)]
 
-    def end(self, duration: int) -> list[Part]:
-        return [self._part(cut) for cut in self._cutter.end(duration)]
+    def end(self, duration: int, until: int | None = None) -> list[Part]:
+        return [self._part(cut) for cut in self._cutter.end(duration, until)]
 
     def _part(self, cut: CutPart) -> Part:
         first, last = cut.samples[0], cut.samples[-1]

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 __all__ = [
+    "AUDIO_PART_US",
+    "PART_US",
     "EpochEnd",
     "EpochStart",
     "Event",
@@ -16,6 +18,11 @@ __all__ = [
     "TrackStart",
     "TrackStop",
 ]
+
+PART_US = 333_334
+"""PART-TARGET of pictures: ten frames at 30 a second, rounded up."""
+AUDIO_PART_US = 341_334
+"""PART-TARGET of sound: sixteen AAC frames at 48 kHz, rounded up."""
 
 
 @dataclass(frozen=True, slots=True)

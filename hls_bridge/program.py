@@ -139,7 +139,7 @@ class Program:
             return
         self._decoder = None
         self._waiting_for_key = True
-        self._gop = GopWatch()
+        self._gop.restart()
         self._rtp_times = []
         self._pts_to_cut = {}
 
@@ -159,13 +159,13 @@ class Program:
             self._wants_keyframe = True
             return
         self._waiting_for_key = False
+        if self._epoch is not None and self._epoch.passthrough is not None and self._gop.overdue(at_us):
+            self._end_passthrough()
         self._rtp_times = [*self._rtp_times[-RATE_UNITS:], unit.rtp_time]
         cut = self._gop.push(at_us, keyframe=unit.keyframe)
         codec_name = self._sources["video"][2].name.lower()
         if self._epoch is not None and cut and codec_name == "h264" and self._settings.passthrough:
             self._consider_passthrough(unit, at_us)
-        elif self._epoch is not None and self._epoch.passthrough is not None and self._gop.overdue(at_us):
-            self._end_passthrough()
         if self._epoch is not None:
             self._epoch.push_unit(unit.data, at_us, keyframe=unit.keyframe, cut=cut)
         for frame in self._decode(codec_name, unit, at_us):
@@ -188,7 +188,7 @@ class Program:
         self._restart(at_us, track)
 
     def _end_passthrough(self) -> None:
-        log.info("the source's keyframe is overdue: transcoding")
+        log.info("the source's next keyframe or picture is overdue: transcoding")
         assert self._epoch is not None
         # Not at the time at which it was noticed: sound goes on, and its segment must not grow longer.
         end_us = self._epoch.end(self._gop.limit_us)

@@ -17,7 +17,6 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from hls_bridge.live import ClosedSegment, Rendered
 from hls_bridge.part import Part, TrackSpec
 from hls_bridge.patient_queue import RETRY_S, PatientQueue
 from hls_bridge.recording import Recording
@@ -25,6 +24,7 @@ from hls_bridge.recovery import end_after_crash
 from hls_bridge.segment_index import Record, SegmentIndex
 from hls_bridge.segment_store import SegmentStore
 from hls_bridge.spool import Spool
+from hls_bridge.track import ClosedSegment, Rendered
 
 __all__ = ["DVR_WINDOW_US", "Recorder"]
 

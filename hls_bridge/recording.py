@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from hls_bridge.live import Rendered
 from hls_bridge.master_playlist import Bandwidth, Variant, render_master
 from hls_bridge.part import TrackSpec
 from hls_bridge.playlist import Header, ListedPart, ListedSegment, render_delta, render_full, render_vod
 from hls_bridge.segment_index import Record
+from hls_bridge.track import Rendered
 
 __all__ = ["ROLES", "Recording", "SegmentRecord"]
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from aiohttp import web
 
-from hls_bridge.live import Rendered
 from hls_bridge.origin import Gone, NotFound, Origin, TooFarAhead, clocks
 from hls_bridge.responses import media, playlist, preflight, problem, refusal
+from hls_bridge.track import Rendered
 from hls_bridge.waiting import Overdue
 from sfu.bearer import bearer
 from sfu.problem import Problem

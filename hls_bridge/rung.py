@@ -77,6 +77,7 @@ class Rung(threading.Thread):
         self._packager: TrackPackager | None = None
         self._last_pts = -TICKS
         self._end_pts = 0
+        self._until: int | None = None
         self._scaled: tuple[int, av.VideoFrame] | None = None
         self.failed = False
         if active:
@@ -125,8 +126,10 @@ class Rung(threading.Thread):
             if not self.is_alive():
                 return
 
-    def finish(self) -> None:
-        """End the open segment, close and join, the rungs below too."""
+    def finish(self, until: int | None = None) -> None:
+        """End the open segment, close and join, the rungs below too. A picture that is timed by the source
+        lasts to ``until`` (None: a frame)."""
+        self._until = until
         self._queue.put(None)
         if self.is_alive():
             self.join()
@@ -149,11 +152,11 @@ class Rung(threading.Thread):
                 # An encoder lost (a GPU reset, memory): the other rungs go on.
                 log.warning("rendition %s ends: %s", self.rendition.name, error)
                 self.failed = True
-                self._close(TICKS // self.rendition.fps)
+                self._close()
         self._keep_promise()
-        self._close(TICKS // self.rendition.fps)
+        self._close(self._until)
         if self.below is not None:
-            self.below.finish()
+            self.below.finish(self._until)
 
     def _handle(self, picture: Picture) -> None:
         if picture.begins_segment:
@@ -161,7 +164,7 @@ class Rung(threading.Thread):
                 self._open(picture.segment)
                 self._emit(TrackStart(self.spec, picture.segment))
             elif not self._wanted and self.running:
-                self._close(TICKS // self.rendition.fps)
+                self._close()
                 self._emit(TrackStop(self.rendition.name))
         if not self._takes(picture):
             return
@@ -222,18 +225,17 @@ class Rung(threading.Thread):
         """The last picture once more, where players wait for a part that the segment has nothing for."""
         if self._encoder is None or self._packager is None or self._scaled is None:
             return
-        if not self._packager.promised:
+        if (pts := self._packager.promised) is None:
             return
         duration = TICKS // self.rendition.fps
-        for packet in self._encoder.encode(self._scaled[1], self._end_pts, idr=False):
-            sample = Sample(packet, self._end_pts, False, False, duration)
-            self._end_pts += duration
-            for part in self._packager.push(sample):
+        self._end_pts = pts + duration
+        for packet in self._encoder.encode(self._scaled[1], pts, idr=False):
+            for part in self._packager.push(Sample(packet, pts, False, False, duration)):
                 self._collector.add(part)
 
-    def _close(self, duration: int) -> None:
+    def _close(self, until: int | None = None) -> None:
         if self._packager is not None:
-            for part in self._packager.end(duration):
+            for part in self._packager.end(TICKS // self.rendition.fps, until):
                 self._collector.add(part)
             self._collector.leave(self.rendition.name)
         self._packager = self._encoder = None

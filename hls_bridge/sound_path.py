@@ -138,7 +138,7 @@ class SoundPath:
         if self._packager is None:
             return
         self.know_until(1 << 62 if until_us is None else until_us)
-        if self._packager.promised:
+        if self._packager.promised is not None:
             if not self._held and self._timeline is not None:
                 self.fill(self._timeline.position_us + FRAME_US)
             if self._held:

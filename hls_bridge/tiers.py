@@ -22,9 +22,7 @@ class Tiers:
     want: frozenset[str]
     """Rungs to run besides those that never stop; ``*``: all."""
     delist: frozenset[str]
-    """Rungs to take out of the master playlist."""
-    became_popular: bool
-    """New rungs are coming: players that know how should reload the master playlist."""
+    """Rungs to leave out of the master playlist."""
 
 
 class TierPolicy:
@@ -40,16 +38,15 @@ class TierPolicy:
     ) -> Tiers:
         """``optional``: rungs that run and may stop; ``last_asked_us``: when each was last asked for."""
         if viewers >= self._popular_viewers:
-            rises = not self._popular
             self._popular, self._small_since_us = True, None
-            return Tiers(frozenset({ALL}), frozenset(), rises)
+            return Tiers(frozenset({ALL}), frozenset())
         if self._popular:
             if viewers >= CALM_SHARE * self._popular_viewers:
                 self._small_since_us = None
             elif self._small_since_us is None:
                 self._small_since_us = now_us
             if self._small_since_us is None or now_us - self._small_since_us < CALM_US:
-                return Tiers(frozenset({ALL}), frozenset(), False)
+                return Tiers(frozenset({ALL}), frozenset())
             self._popular = False
         asked = {name for name in optional if now_us - last_asked_us.get(name, 0) < QUIET_US}
-        return Tiers(frozenset(asked), frozenset(optional), False)
+        return Tiers(frozenset(asked), frozenset(optional))

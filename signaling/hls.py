@@ -87,6 +87,8 @@ class _Carried:
     over: asyncio.Event = field(default_factory=asyncio.Event)
     broadcast: Broadcast | None = None
     worker: Worker | None = None
+    rungs: int = 0
+    """Listed in the master playlist when one looked last, the sound too."""
 
 
 class Broadcasts:
@@ -254,10 +256,12 @@ class Broadcasts:
         optional = [name for _, name in sorted(video)[1:-1]]
         tiers = carried.tiers.update(viewers, now_us, optional=optional, last_asked_us=broadcast.asked_us)
         self._link.want(broadcast.stream_id, tiers.want)
-        for name in tiers.delist:
-            broadcast.live.delist(name)
-        if tiers.became_popular:
+        broadcast.live.delist(tiers.delist)
+        rungs = len(broadcast.live.renditions())
+        if rungs > carried.rungs > 0:
+            # Players read the master playlist once; ours looks again when it is told how to watch.
             self._live.tell_playback(carried.stream)
+        carried.rungs = rungs
 
 
 @contextlib.asynccontextmanager

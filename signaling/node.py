@@ -164,7 +164,9 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
     if settings.redis_url is not None:
         await asyncio.to_thread(open_index, settings)
     async with contextlib.AsyncExitStack() as stack:
-        installation = stack.enter_context(Installation(settings.data_dir))
+        installation = stack.enter_context(
+            Installation(settings.data_dir, issues_tokens=settings.runs("api"))
+        )
         secure = settings.tls_cert is not None and settings.tls_key is not None
         tls = (
             tls_context(settings.tls_cert, settings.tls_key)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import shutil
 from collections.abc import AsyncIterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -97,6 +98,55 @@ async def test_nginx_checks_tokens_and_speaks_http2(site: Site) -> None:
         assert b"\n./b1/720p30.m3u8\n" in body
         assert (await get("/hls/t/good/secret/b1/720p30.m3u8?_HLS_msn=3&_HLS_part=1"))[0] == "200"
         assert (await get("/api/v1/streams/s/manifest.m3u8"))[0] == "200"
+
+
+async def test_an_access_log_holds_no_token(site: Site, tmp_path: Path) -> None:
+    fill(site, "secret")
+    fill(site)
+    log = tmp_path / "access.log"
+    with nginx(port_of(site), port_of(site), "hush", log) as (port, _):
+        paths = [
+            "/hls/s/b1/720p30/2.0.m4s",
+            "/hls/t/good/secret/b1/720p30.m3u8?_HLS_msn=3&_HLS_part=1",
+            "/hls/t/bad/secret/b1/sound/init-0.mp4",
+            "/hls/t/good",
+            "/hls/t/good.m3u8",
+            "/hls/t/good/1.m4s",
+            "/hls/t/good/secret/1.m4s",
+            "/hls/auth/good.m3u8",
+            "/api/v1/streams/s/manifest.m3u8?token=good",
+            "/api/v1/streams/s/t/good/manifest.m3u8",
+            "/watch/s?token=good",
+        ]
+        urls = [f"https://127.0.0.1:{port}{path}" for path in paths]
+        process = await asyncio.create_subprocess_exec(
+            "curl",
+            "-sk",
+            "-A",
+            "a player",
+            "-e",
+            "https://x/?token=good",
+            *urls,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        await process.communicate()
+    text = log.read_text()
+    assert "good" not in text
+    assert "bad" not in text
+    lines = [line.split(" ", 7) for line in text.splitlines()]
+    assert [(line[1], *line[2:5]) for line in lines[:3]] == [
+        ("127.0.0.1", "s", "720p30/2.0.m4s", "200"),
+        ("127.0.0.1", "secret", "720p30.m3u8", "200"),
+        ("127.0.0.1", "secret", "sound/init-0.mp4", "403"),
+    ]
+    assert [(line[2], line[3]) for line in lines[3:]] == [
+        *[("-", "-")] * 3,
+        ("secret", "-"),
+        ("-", "-"),
+        ("s", "-"),
+        *[("-", "-")] * 2,
+    ]
+    assert {line[7] for line in lines} == {'"a player"'}
 
 
 class Behind:

@@ -59,6 +59,7 @@ async def plays(folder: Path, shared: tuple[str, ...]) -> None:
         await node.stop()
         assert await asyncio.to_thread(some_decoded, manifest, 60) == 60, "the other node has gone"
     assert "Traceback" not in node.errors + other.errors, node.errors + other.errors
+    assert f"{folder / 'b' / 'secret'} is missing, so nobody can watch private streams" in other.errors
 
 
 async def test_alone_it_needs_what_nodes_share(tmp_path: Path) -> None:

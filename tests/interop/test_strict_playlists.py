@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hls_bridge.live import ClosedSegment, Live
+from hls_bridge.live import Live
 from hls_bridge.part import EpochStart, Part, PartGroup, TrackSpec, TrackStart, TrackStop
 from hls_bridge.recording import Recording
+from hls_bridge.track import ClosedSegment
 from tests.interop.playlist_history import strict_errors
 
 V = TrackSpec("720p30", "video", "avc1.64001F", 2_750_000, b"", 1280, 720, 30)

@@ -266,3 +266,38 @@ def test_rungs_come_and_go_where_segments_begin() -> None:
     assert rung[0].segment >= 1
     assert rung[0].independent
     assert {t.name for t in run.epochs[0].tracks} == {"720p30", "360p30", "sound"}
+
+
+@pytest.mark.parametrize("pause", [(8.3, 8.63), (8.3, 8.7), (9.1, 10.1)])
+def test_a_pause_that_no_part_can_hold_ends_passthrough(pause: tuple[float, float]) -> None:
+    """One that it can; in the middle of a segment; over the place of a keyframe."""
+    settings = ProgramSettings(codec_name="libx264", realtime=False)
+    feeds = [Feed(H264, ends_s=11, skip=[pause], width=640, height=480), Feed(OPUS, ends_s=11)]
+    run = simulate(feeds, until_s=11, settings=settings)
+    check(run)
+    tops = [epoch.tracks[0].name for epoch in run.epochs]
+    assert tops == ["480p30", "source"] if pause == (8.3, 8.63) else ["480p30", "source", "480p30"]
+    for name in ("360p30", "sound"):
+        parts = [part for parts in run.parts for part in parts[name]]
+        steps = [b.start_us - a.start_us - a.duration_us for a, b in itertools.pairwise(parts)]
+        assert max(map(abs, steps)) < 100_000, "pictures and sound go on over the pause"
+
+
+def test_a_source_with_fewer_pictures_than_parts_never_passes_through() -> None:
+    settings = ProgramSettings(codec_name="libx264", realtime=False)
+    run = simulate(
+        [Feed(H264, ends_s=13, fps=2, gop=4), Feed(OPUS, ends_s=13)], until_s=13, settings=settings
+    )
+    check(run)
+    assert [epoch.tracks[0].name for epoch in run.epochs] == ["360p30"]
+
+
+def test_a_new_source_whose_keyframe_takes_long_is_transcoded_meanwhile() -> None:
+    """The last picture of a source that passed through stands until then, and segments go on."""
+    settings = ProgramSettings(codec_name="libx264", realtime=False)
+    new = Feed(H264, begins_s=8.5, ends_s=16, gop=150, generation=1, skip=[(8.5, 8.6)])
+    run = simulate([Feed(H264, ends_s=8.5), new, Feed(OPUS, ends_s=16)], until_s=16, settings=settings)
+    check(run)
+    assert [epoch.tracks[0].name for epoch in run.epochs] == ["360p30", "source", "360p30"]
+    times = run.play(2, "360p30")
+    assert all(b - a == Fraction(1, 30) for a, b in itertools.pairwise(times))

@@ -6,9 +6,10 @@ import re
 
 import pytest
 
-from hls_bridge.live import ClosedSegment, Live
+from hls_bridge.live import Live
 from hls_bridge.part import EpochEnd, EpochStart, Part, PartGroup, TrackSpec, TrackStart, TrackStop
 from hls_bridge.program_clock import ProgramClock, date_time
+from hls_bridge.track import ClosedSegment
 from hls_bridge.viewers import MOST, HlsViewers
 
 WALL = 1_800_000_000_000_000
@@ -141,7 +142,8 @@ def test_a_discontinuity_is_equal_in_all_tracks() -> None:
         assert "#EXT-X-DISCONTINUITY\n" not in track.full.plain.decode()
 
 
-def test_a_rung_that_an_epoch_lacks_goes_on_as_the_nearest() -> None:
+@pytest.mark.parametrize("segments", [1, 3])
+def test_a_rung_that_an_epoch_lacks_goes_on_as_the_nearest(segments: int) -> None:
     d = Driver()
     d.epoch(V, L, A)
     for track in (V, L, A):
@@ -149,14 +151,17 @@ def test_a_rung_that_an_epoch_lacks_goes_on_as_the_nearest() -> None:
     source = TrackSpec("source", "video", "avc1.42E01F", 2_000_000, b"init-s", 1280, 720, 30)
     d.start_us += 2_000_000
     d.epoch(source, L, A)
-    for track in (source, L, A):
-        d.parts(track, 0, range(6))
+    for segment in range(segments):
+        for track in (source, L, A):
+            d.parts(track, segment, range(6))
     full = d.live.tracks["720p30"].full
     assert full is not None
     assert "source/1.m4s" in full.plain.decode()
     assert '#EXT-X-MAP:URI="source/init-1.mp4"' in full.plain.decode()
-    assert "720p30.m3u8" not in d.live.master("")
-    assert "source.m3u8" in d.live.master("")
+    # Until players can begin with the new one, it goes by the name of the one that it takes the place of.
+    top = "720p30.m3u8" if segments < 3 else "source.m3u8"
+    assert listed(d) == [top, "360p30.m3u8"]
+    assert 'CODECS="avc1.42E01F,mp4a.40.2"' in d.live.master("")
 
 
 def test_blocking_rules() -> None:
@@ -207,10 +212,61 @@ def test_rungs_join_and_leave() -> None:
     track = d.live.tracks["360p30"]
     assert track.full is not None
     assert "#EXT-X-MEDIA-SEQUENCE:1\n" in track.full.plain.decode()
-    d.live.delist("360p30")
+    d.live.delist({"360p30"})
     assert "360p30" not in d.live.master("")
     d.live.handle_event(TrackStop("360p30"), 0, WALL)
     assert track.stopped
+
+
+def listed(d: Driver) -> list[str]:
+    return [line for line in d.live.master("").splitlines() if line.endswith(".m3u8")]
+
+
+def test_a_rung_that_joins_is_listed_when_a_player_can_begin_with_it() -> None:
+    d = Driver()
+    d.epoch(V, A)
+    for segment in range(4):
+        d.parts(V, segment, range(6))
+        d.parts(A, segment, range(6))
+    d.live.handle_event(TrackStart(L, 4), 0, WALL)
+    for segment in range(4, 7):
+        assert listed(d) == ["720p30.m3u8"]
+        assert d.live.playable, "nobody waits for the new rung"
+        for track in (V, L, A):
+            d.parts(track, segment, range(6))
+    assert listed(d) == ["720p30.m3u8", "360p30.m3u8"]
+    d.live.delist({"360p30"})
+    assert listed(d) == ["720p30.m3u8"]
+    d.live.delist(())
+    assert listed(d) == ["720p30.m3u8", "360p30.m3u8"]
+
+
+def test_rungs_that_begin_together_are_listed_together() -> None:
+    d = Driver()
+    d.epoch(V, L, A)
+    assert not d.live.playable
+    for track in (V, L, A):
+        d.parts(track, 0, range(6))
+    assert d.live.playable
+    assert listed(d) == ["720p30.m3u8", "360p30.m3u8"]
+
+
+def test_a_rung_that_rejoins_begins_anew() -> None:
+    d = Driver()
+    d.epoch(V, L)
+    for segment in range(2):
+        for track in (V, L):
+            d.parts(track, segment, range(6))
+    d.live.handle_event(TrackStop("360p30"), 0, WALL)
+    for segment in range(2, 12):
+        d.parts(V, segment, range(6))
+    d.live.handle_event(TrackStart(L, 12), 0, WALL)
+    assert listed(d) == ["720p30.m3u8"]
+    for segment in range(12, 15):
+        for track in (V, L):
+            d.parts(track, segment, range(6))
+    assert listed(d) == ["720p30.m3u8", "360p30.m3u8"]
+    assert [(s.msn, s.gap) for s in d.live.tracks["360p30"].segments] == [(n, False) for n in (12, 13, 14)]
 
 
 def hints(d: Driver) -> list[str]:
@@ -362,7 +418,8 @@ def test_no_part_is_short_except_the_last(fps: int) -> None:
     """RFC 8216bis 4.4.4.9: at least 85 % of the part target, the last of a segment excepted."""
     import av
 
-    from hls_bridge.packager import PART_US, PartCutter, Sample
+    from hls_bridge.packager import PartCutter, Sample
+    from hls_bridge.part import PART_US
 
     tick = 90_000 // fps
     cutter = PartCutter(PART_US * 9 // 100)

@@ -90,7 +90,7 @@ def test_held_samples_get_their_length_from_the_next() -> None:
         (0, 1, True, [27_000]),
         (1, 0, False, [40_000, 43_000]),
         (1, 1, False, [46_000]),
-        (1, 2, True, [100_000]),
+        (1, 2, True, [76_000]),
     ]
 
 
@@ -111,6 +111,33 @@ def test_a_steady_source_fills_its_parts_without_waiting() -> None:
     assert got == [(9, 0, 0, False, 10), (20, 0, 1, True, 10), (29, 1, 0, False, 10), (40, 1, 1, False, 10)]
 
 
+@pytest.mark.parametrize("cut", [False, True])
+def test_no_pause_makes_a_part_too_long(cut: bool) -> None:
+    """What follows a pause begins where its part ends, but a segment begins no earlier than its picture."""
+    cutter = PartCutter(30_000)
+    times = [0, 3000, 6000, 51_000, 54_000, 57_000, 60_000]
+    cuts = []
+    for pts in times:
+        begins = pts == 0 or (cut and pts == 51_000)
+        cuts += cutter.push(Sample(av.Packet(b"x"), pts, begins, begins))
+    cuts += cutter.end(3000)
+    got = [(c.segment, c.index, [(s.pts, s.duration) for s in c.samples]) for c in cuts]
+    after = [(54_000, 3000), (57_000, 3000), (60_000, 3000)]
+    if cut:
+        assert got == [
+            (0, 0, [(0, 3000), (3000, 3000)]),
+            (0, 1, [(6000, 30_000)]),
+            (1, 0, [(51_000, 3000), *after]),
+        ]
+    else:
+        assert got == [
+            (0, 0, [(0, 3000), (3000, 3000)]),
+            (0, 1, [(6000, 30_000)]),
+            (0, 2, [(36_000, 18_000)]),
+            (0, 3, after),
+        ]
+
+
 def test_an_unsteady_source_is_waited_for() -> None:
     cutter = PartCutter(30_000, shortest_segment=150_000)
     times = [0, 3000, 9000, 12_000, 15_000, 18_000, 24_000, 27_000]
@@ -126,7 +153,7 @@ def test_a_promise_is_a_part_that_the_segment_has_begun_to_need() -> None:
     for slot in range(21):
         cutter.push(Sample(av.Packet(b"x"), slot * 3000, slot == 0, slot == 0, 3000, slot == 19))
         promised.append(cutter.promised)
-    assert [slot for slot, each in enumerate(promised) if each] == [9]
+    assert [each for each in enumerate(promised) if each[1] is not None] == [(9, 30_000)]
 
 
 def test_a_sample_without_data_is_refused_by_name() -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from hls_bridge.collector import PartCollector
 from hls_bridge.ladder import Ladder
-from hls_bridge.packager import PART_US, PartCutter, Sample
-from hls_bridge.part import Event, Part, PartGroup
+from hls_bridge.packager import PartCutter, Sample
+from hls_bridge.part import PART_US, Event, Part, PartGroup
 from hls_bridge.rendition import choose_ladder
 from hls_bridge.rung import TICKS, Picture
 from hls_bridge.sound_path import SoundPath

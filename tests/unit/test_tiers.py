@@ -25,8 +25,7 @@ def test_tiers_rise_at_once_and_fall_after_a_calm_minute() -> None:
 
     assert policy.update(9, 0, optional=[], last_asked_us={}).want == frozenset()
     first = update(10, 1)
-    assert (first.want, first.became_popular) == ({"*"}, True)
-    assert not update(11, 2).became_popular
+    assert (first.want, first.delist) == ({"*"}, frozenset())
     assert update(5, 10).want == {"*"}
     assert update(8, 30).want == {"*"}  # hysteresis: the calm minute begins anew
     assert update(5, 60).want == {"*"}
