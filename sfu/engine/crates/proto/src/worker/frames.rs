@@ -157,6 +157,7 @@ impl Worker {
             if !transport.can_send() {
                 continue;
             }
+            transport.settle_sound(now, place.subscription);
             let mut any = false;
             for packet in &fan_out.packets {
                 let Some(subscription) = transport.subscription_mut(place.subscription) else { break };
