@@ -8,7 +8,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mixer.layout import parse_layout
-from mixer.messages import AddAsset, Message, Problem, RemoveHost, SetHost, SetSpeaker, Stats, VideoSource
+from mixer.messages import (
+    AddAsset,
+    Message,
+    Problem,
+    Ready,
+    RemoveHost,
+    SetHost,
+    SetSpeaker,
+    Stats,
+    VideoSource,
+)
 from mixer.sync import Delay
 from mixer.timing import STAGES, Spent
 from mixer.wire import event_from_document, message_to_document
@@ -209,6 +219,9 @@ class _Mixer:
             if isinstance(event, Stats):
                 self.delay = event.delay
                 self._on_stats(event)
+            elif isinstance(event, Ready):
+                log.info("mixer of stream %s draws on %s, encodes with %s", self.stream_id,
+                         event.compositor, event.encoder)  # fmt: skip
             elif isinstance(event, Problem):
                 log.info("mixer of stream %s: %s", self.stream_id, event.text)
                 self._on_problem(self.stream_id, event)
