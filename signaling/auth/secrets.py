@@ -18,7 +18,8 @@ ACCOUNT_TOKEN = "sat_"
 STREAM_KEY = "sk_"
 INVITE = "si_"
 REENTRY = "sr_"
-"""Prefixes, so that people and secret scanners can tell what leaked; nothing decides by them."""
+"""Prefixes, so that people and secret scanners can tell what leaked. They say where a secret is looked up,
+never whether it is right."""
 
 
 def new_id() -> str:

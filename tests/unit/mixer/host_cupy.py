@@ -15,7 +15,7 @@ __all__ = ["CompileException", "host_cupy"]
 
 
 class Array(np.ndarray[Any, Any]):
-    """ "On the device": not what comes from a decoder or from NumPy."""
+    """What is "on the device": not what comes from a decoder or from NumPy."""
 
     @property
     def data(self) -> Any:
