@@ -65,7 +65,7 @@ export function GuestRoom({ streamId, invite, token }: { streamId: string; invit
           <ErrorNote text={refusal} />
           {stream !== null && (
             <Link href={watchPath(streamId)} className="button">
-              Watch “{stream.title}” instead
+              Watch the stream instead
             </Link>
           )}
         </div>
