@@ -148,7 +148,7 @@ def measure(
     opus, codec = OpusEncoder(), Codec("H264", 90_000)
     names = {person.participant_id: person.name for person in people}
     units: list[EncodedPicture] = []
-    first_picture: Picture | None = None
+    last_picture: Picture | None = None
     progress("mixing")
     # The first tick opens decoders, fonts and filters; it is left out of the figures.
     for tick in range(ticks):
@@ -171,7 +171,7 @@ def measure(
             units += full.encode(compositor.frame(picture), tick * 90_000 // fps)
             half.encode(compositor.frame(small), tick * 90_000 // fps)
         if tick == ticks - 1:
-            first_picture = picture
+            last_picture = picture
         with watch("sound"):
             for block_at in range(now_us // 20_000 * 20_000, (tick + 1) * 1_000_000 // fps, 20_000):
                 if block_at < now_us:
@@ -186,7 +186,7 @@ def measure(
     parts = {part: round(spent / measured, 4) for part, spent in watch.spent.items()}
     total = sum(watch.spent.values()) / measured
     result: dict[str, Any] = {"cpu_s_per_s": round(total, 4), **parts}
-    assert first_picture is not None
+    assert last_picture is not None
     result |= {
         "composite_share": round(parts["composite"] / total, 3),
         "hosts": hosts,
@@ -195,7 +195,7 @@ def measure(
         "preset": preset,
         "encodings": {rid: sum(c == rid for c in chosen.values()) for rid in LAYERS},
         "bitrate_bps": round(sum(len(unit.data) for unit in units) * 8 * fps / ticks),
-        "psnr_db": round(_psnr(_last_decoded(units), first_picture), 2),
+        "psnr_db": round(_psnr(_last_decoded(units), last_picture), 2),
     }
     if gpu:
         result |= run_gpu(progress)

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mixer.layout import parse_layout
-from mixer.messages import AddAsset, Message, Problem, RemoveHost, SetHost, SetSpeaker, Stats, VideoSource
+from mixer.messages import (
+    AddAsset,
+    Problem,
+    Ready,
+    RemoveHost,
+    SetHost,
+    SetSpeaker,
+    Stats,
+    VideoSource,
+)
 from mixer.sync import Delay
 from mixer.timing import STAGES, Spent
-from mixer.wire import event_from_document, message_to_document
+from mixer.wire import event_from_document, layout_to_document, message_to_document
 from sfu.events import StageChanged, StreamEvent
 from sfu.media import Source
 from sfu.relay.supervisor import Worker
@@ -195,12 +204,11 @@ class _Mixer:
             for asset_id in named - kept:
                 if (image := self._images[asset_id]) is not None:
                     worker.send(message_to_document(AddAsset(asset_id, image)))
-            worker.send({"type": "layout", "layout": layout})
+            worker.send(layout_to_document(layout))
             self._layout = layout
         speaker = stage.speaker if stage.speaker in documents else None
         if speaker != self._speaker:
-            message: Message = SetSpeaker(speaker)
-            worker.send(message_to_document(message))
+            worker.send(message_to_document(SetSpeaker(speaker)))
         self._hosts, self._speaker = documents, speaker
 
     async def _listen(self, worker: Worker) -> None:
@@ -209,6 +217,9 @@ class _Mixer:
             if isinstance(event, Stats):
                 self.delay = event.delay
                 self._on_stats(event)
+            elif isinstance(event, Ready):
+                log.info("mixer of stream %s draws on %s, encodes with %s", self.stream_id,
+                         event.compositor, event.encoder)  # fmt: skip
             elif isinstance(event, Problem):
                 log.info("mixer of stream %s: %s", self.stream_id, event.text)
                 self._on_problem(self.stream_id, event)
@@ -249,7 +260,7 @@ def _assets(layout: Mapping[str, Any]) -> frozenset[str]:
     return parse_layout(layout).assets
 
 
-def _showable(layout: Mapping[str, object], hosts: Any) -> dict[str, Any]:
+def _showable(layout: Mapping[str, object], hosts: Container[str]) -> dict[str, Any]:
     """The layout without those who have nothing to show; a custom one that shows nobody is a grid."""
     shown = dict(layout)
     if shown.get("pinned") not in hosts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
@@ -25,6 +26,8 @@ __all__ = [
     "VideoDecoder",
     "limited_picture",
 ]
+
+log = logging.getLogger(__name__)
 
 MAX_LONG, MAX_SHORT = 4096, 2304
 """Largest picture taken, in pixels of the longer and the shorter side."""
@@ -83,12 +86,21 @@ class VideoDecoder:
     """Decodes one source's access units, of one codec; keyframes may change the size."""
 
     def __init__(self, codec: Codec, device: DeviceDecoding | None = None) -> None:
-        """Decodes on ``device`` if there is one, else on the CPU. Raises UnsupportedVideo."""
+        """Decodes on ``device`` if there is one that takes the codec, else on the CPU. Raises
+        UnsupportedVideo."""
         names = _DECODERS.get(codec.name.lower())
         if names is None:
             raise UnsupportedVideo(f"the mixer can't decode {codec.name}")
+        try:
+            self._context = self._open(names, device)
+        # No decoding unit, or none left; no support in this build of FFmpeg.
+        except (av.error.FFmpegError, NotImplementedError) as error:
+            if device is None:
+                raise
+            log.warning("%s is decoded on the CPU; the device refused: %s", codec.name, error)
+            device = None
+            self._context = self._open(names, None)
         self._picture = limited_picture if device is None else device.picture
-        self._context = self._open(names, device)
         self._names = names
         self._device_failures = None if device is None else 0
         self._started = False

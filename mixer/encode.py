@@ -113,6 +113,8 @@ class VideoEncoder:
                 picture.pts = 0
                 if not trial.encode(picture) and not trial.encode(None):
                     raise av.error.ExternalError(0, "it made no packet", name)
+                # Cards encode for a few sessions at a time: this one ends before the next begins.
+                del trial
                 self._context = _open(name, settings)
             except (av.error.FFmpegError, OSError, ValueError) as error:
                 refusals.append(f"{name}: {error}")

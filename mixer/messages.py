@@ -23,7 +23,6 @@ __all__ = [
     "SetBitrate",
     "SetHost",
     "SetLayout",
-    "SetLevel",
     "SetSpeaker",
     "Stats",
     "VideoSource",
@@ -94,16 +93,6 @@ class SetLayout:
 
 
 @dataclass(frozen=True, slots=True)
-class SetLevel:
-    """Gain and mute of a host's microphone; None leaves as it is."""
-
-    participant_id: str
-    gain_db: float | None = None
-    sound_muted: bool | None = None
-    video_muted: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class SetSpeaker:
     """Who talks now; None for nobody."""
 
@@ -125,7 +114,7 @@ class AddAsset:
     data: bytes
 
 
-Message = SetHost | RemoveHost | SetLayout | SetLevel | SetSpeaker | SetBitrate | AddAsset
+Message = SetHost | RemoveHost | SetLayout | SetSpeaker | SetBitrate | AddAsset
 
 
 @dataclass(frozen=True, slots=True)

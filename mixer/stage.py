@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from threading import Lock
 
 from mixer.assets import Assets
 from mixer.composite import Picture, Scene
 from mixer.decode import DeviceDecoding
 from mixer.layout import Animator, Host, LayoutSpec, Subject, arrange, check_layout
-from mixer.messages import SetHost, SetLevel
+from mixer.messages import SetHost
 from mixer.staging import stage_scene
 from mixer.sync import Delay, HostSync
 from mixer.timing import Timing
@@ -31,17 +30,6 @@ class HostState:
         self.sync = HostSync()
         self.screen_sync = HostSync()
         self.videos: dict[Subject, VideoInput] = {}
-
-    def set_level(self, change: SetLevel) -> None:
-        """Take those settings of ``change`` that are not None."""
-        about = self.about
-        if change.gain_db is not None:
-            about = replace(about, gain_db=change.gain_db)
-        if change.sound_muted is not None:
-            about = replace(about, sound_muted=change.sound_muted)
-        if change.video_muted is not None:
-            about = replace(about, video_muted=change.video_muted)
-        self.about = about
 
     def video(self, subject: Subject) -> VideoInput:
         if subject not in self.videos:

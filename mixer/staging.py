@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from mixer.assets import Assets
 from mixer.composite.colour import BLACK, yuv_of_hex
@@ -25,6 +26,7 @@ SNAP = 1.06
 _CARDS = ((640, 360), (480, 480), (360, 640))
 
 
+@lru_cache(maxsize=256)
 def box_of(rect: Rect, width: int, height: int) -> Box:
     """The even box nearest to ``rect`` inside a picture of the given size, at least 2 x 2."""
     left = min(max(round(rect.x / 2) * 2, 0), width - 2)
@@ -38,6 +40,7 @@ def _even(value: float, low: int, high: int) -> int:
     return min(max(round(value / 2) * 2, low), high)
 
 
+@lru_cache(maxsize=256)
 def fit_crop(picture: tuple[int, int], box: Box, fit: Fit) -> tuple[Box, Box]:
     """Which part of a picture of (width, height) goes where: (box, crop), all even."""
     width, height = picture

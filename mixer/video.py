@@ -42,7 +42,6 @@ class VideoInput:
         self._queue: deque[tuple[TrackClock, int, Picture]] = deque()
         self._shown: Picture | None = None
         self._shown_at_us = 0
-        self._muted = False
         self._track: TrackClock | None = None
         self._depacketizer: Depacketizer | None = None
         self._decoder: VideoDecoder | None = None

@@ -18,7 +18,6 @@ from mixer.messages import (
     SetBitrate,
     SetHost,
     SetLayout,
-    SetLevel,
     SetSpeaker,
     Stats,
     VideoSource,
@@ -27,31 +26,37 @@ from mixer.sync import Delay
 from mixer.timing import Spent
 from sfu.media import Source
 
-__all__ = ["event_from_document", "event_to_document", "message_from_document", "message_to_document"]
+__all__ = [
+    "event_from_document",
+    "event_to_document",
+    "layout_to_document",
+    "message_from_document",
+    "message_to_document",
+]
 
 PLAIN: dict[str, type[Message]] = {
     "remove-host": RemoveHost,
-    "level": SetLevel,
     "speaker": SetSpeaker,
     "bitrate": SetBitrate,
 }
 EVENTS: dict[str, type[Event]] = {"ready": Ready, "problem": Problem, "stats": Stats}
 
 
-def message_to_document(message: Message, layout: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """``layout``: for SetLayout, the object of the outside contract that its spec was made from."""
+def message_to_document(message: SetHost | RemoveHost | SetSpeaker | SetBitrate | AddAsset) -> dict[str, Any]:
+    """For a layout see `layout_to_document`: its spec does not say how it was written."""
     match message:
         case SetHost():
             return {"type": "host", **asdict(message)}
-        case SetLayout():
-            if layout is None:
-                raise ValueError("SetLayout needs its object")
-            return {"type": "layout", "layout": dict(layout)}
         case AddAsset(asset_id=asset_id, data=data):
             return {"type": "asset", "asset_id": asset_id, "data": base64.b64encode(data).decode()}
         case _:
             name = next(name for name, kind in PLAIN.items() if type(message) is kind)
             return {"type": name, **asdict(message)}
+
+
+def layout_to_document(layout: Mapping[str, Any]) -> dict[str, Any]:
+    """SetLayout from the layout object of the outside contract."""
+    return {"type": "layout", "layout": dict(layout)}
 
 
 def message_from_document(document: Mapping[str, Any]) -> Message:

@@ -27,7 +27,6 @@ from mixer.messages import (
     SetBitrate,
     SetHost,
     SetLayout,
-    SetLevel,
     SetSpeaker,
     Stats,
 )
@@ -165,12 +164,6 @@ def _obey(
             except LayoutError as error:
                 return Problem(error.code, str(error))
             stage.assets.keep(spec.assets)
-        case SetLevel(participant_id=who):
-            host = stage.hosts.get(who)
-            if host is None:
-                return Problem("no-such-host", f"{who} is not on stage", who)
-            host.set_level(message)
-            inputs.update(host)
         case SetSpeaker(participant_id=speaker):
             stage.set_speaker(speaker, now_us)
         case SetBitrate(bitrate_bps=bitrate_bps):

@@ -170,8 +170,10 @@ class Engine:
 
     # Aliases: what a Program is made of
     def open_alias(self, kind: Literal["audio", "video"]) -> int: ...
-    def point_alias(self, alias: int, target: int | None) -> None:
-        """All subscriptions and taps of the alias follow, video on a keyframe."""
+    def point_alias(self, alias: int, target: int | None, picture: int | None = None) -> None:
+        """All subscriptions and taps of the alias follow, video on a keyframe. ``picture``: the video's
+        alias, pointed before this one; who is subscribed to both hears the new target from when they
+        see the picture's (after 2.5 s at the latest, at once where the old sound has ended)."""
 
     def remove_alias(self, alias: int) -> None: ...
 

@@ -19,7 +19,7 @@ Slot = Literal["primary", "backup"]
 class Program:
     """Two aliases of the engine. Without a mixer it IS the active publisher's own tracks; point_to()
     points it at the mixer's, follow() back at the publisher's. Viewers stay subscribed to the aliases;
-    video moves on a keyframe."""
+    video moves on a keyframe, and sound with it."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -125,7 +125,12 @@ class Program:
         return next((slot for slot in slots if slot in self._slots), None)
 
     def _point(self, audio: Track | None, video: Track | None) -> None:
-        for source, track in ((self.audio, audio), (self.video, video)):
+        # the picture first: the sound waits for it
+        for source, track, picture in (
+            (self.video, video, None),
+            (self.audio, audio, self.video.track_id),
+        ):
             if track is not self._targets[source.kind]:
                 self._targets[source.kind] = track
-                self._engine.point_alias(source.track_id, track.track_id if track is not None else None)
+                target = track.track_id if track is not None else None
+                self._engine.point_alias(source.track_id, target, picture)

@@ -9,7 +9,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from mixer.layout import Host, LayoutError, check_layout, parse_layout
@@ -20,8 +19,9 @@ from sfu.participant import Participant
 from sfu.publisher import PublishGrant
 from sfu.resource import as_problems
 from sfu.stage import NotOnStage, Stage
-from signaling.auth.secrets import INVITE, REENTRY, hash_secret, new_id, new_secret
+from signaling.auth.secrets import REENTRY
 from signaling.clock import Clock
+from signaling.invitations import Invitations
 from signaling.models import (
     HostAudio,
     HostTrack,
@@ -33,10 +33,10 @@ from signaling.models import (
 from signaling.problems import problem, sentence
 from signaling.reentry import Known, Reentries
 from signaling.stage_tiles import stage_tiles
-from signaling.store.interfaces import Assets, InviteExpired, Invites, InviteUsed
-from signaling.store.records import Door, Invite, StreamRecord
+from signaling.store.interfaces import Assets, Invites
+from signaling.store.records import Invite, StreamRecord
 
-__all__ = ["OWNER", "Entry", "Stages", "describe", "new_invite"]
+__all__ = ["OWNER", "Entry", "Stages", "describe"]
 
 log = logging.getLogger("spillway.stage")
 
@@ -68,9 +68,8 @@ class Stages:
 
     def __init__(self, sfu: Sfu, invites: Invites, assets: Assets, clock: Clock) -> None:
         self._sfu = sfu
-        self._invites = invites
+        self._invitations = Invitations(invites, clock, self._check_room_for)
         self._assets = assets
-        self._clock = clock
         self._entries: dict[tuple[str, str], Entry] = {}
         self._reentries = Reentries()
         self._layouts: dict[str, dict[str, Any]] = {}
@@ -94,27 +93,18 @@ class Stages:
         hosts = [_participant(stage, each) for each in stage.hosts]
         return StageView(participants=hosts, layout=layout, tiles=stage_tiles(stage, parse_layout(wanted)))
 
-    async def use_invite(self, invite: str, door: Door) -> Invite:
-        """Raises Problem: wrong, expired or used, or no room; an invite that finds no room stays unused."""
-        invite_hash = hash_secret(invite)
-        known = await self._invites.get(invite_hash)
-        if known is None:
-            raise problem("wrong-invite", "This is not, or no longer, an invite.")
-        if (stage := self._stage(known.stream_id)) is not None:
-            self._check_room(stage, known.participant_id, owner=False)
-        try:
-            used = await self._invites.use(invite_hash, door, self._clock.now())
-        except InviteUsed:
-            raise problem("invite-used", "Somebody has entered with this invite.") from None
-        except InviteExpired:
-            raise problem("invite-expired", "This invite was not used in time.") from None
-        if used is None:
-            raise problem("wrong-invite", "This is not, or no longer, an invite.")
-        return used
+    async def look(self, invite: str) -> tuple[str, str]:
+        """The stream and the name (empty: free to choose) that an invite, or what was given for re-entry,
+        stands for. Raises Problem for one that lets nobody in."""
+        if invite.startswith(REENTRY):
+            known = self._reentry(invite)
+            return known.stream_id, known.name
+        found = await self._invitations.look(invite)
+        return found.stream_id, found.name
 
     async def authorize(self, invite: str) -> PublishGrant:
         """What an invite allows over WHIP. Raises Problem."""
-        used = await self.use_invite(invite, "whip")
+        used = await self._invitations.use(invite, "whip")
         return PublishGrant(used.stream_id, used.participant_id, used.name or "Guest", program=False)
 
     async def enter_as_owner(
@@ -127,11 +117,8 @@ class Stages:
     async def enter_as_guest(self, invite: str, name: str | None, on_removed: Callable[[str], None]) -> Entry:
         """With an invite, or with what an earlier entry gave for re-entry. Raises Problem."""
         if invite.startswith(REENTRY):
-            known = self._reentries.of(invite)
-            if known is None:
-                raise problem("wrong-invite", "This entry is over. Ask for another invite.")
-            return await self._enter(known, invite, on_removed)
-        used = await self.use_invite(invite, "page")
+            return await self._enter(self._reentry(invite), invite, on_removed)
+        used = await self._invitations.use(invite, "page")
         known = Known(used.stream_id, used.participant_id, used.name or name or "Guest")
         return await self._enter(known, None, on_removed)
 
@@ -161,7 +148,7 @@ class Stages:
         if stream is None or participant_id not in [each.participant_id for each in stream.stage.hosts]:
             raise problem("host-not-found", "No host on this stage has this id.")
         self._reentries.end(stream_id, participant_id)
-        await self._invites.delete_of(stream_id, participant_id)
+        await self._invitations.delete_of(stream_id, participant_id)
         entry = self._entries.get((stream_id, participant_id))
         if entry is not None:
             await self.leave(entry, reason)
@@ -178,11 +165,7 @@ class Stages:
 
     async def revoke(self, stream_id: str, invite: str) -> None:
         """The invite ends; who has entered with it leaves. Raises Problem."""
-        invite_hash = hash_secret(invite)
-        known = await self._invites.get(invite_hash)
-        if known is None or known.stream_id != stream_id:
-            raise problem("invite-not-found", "The stream has no such invite.")
-        await self._invites.delete(invite_hash)
+        known = await self._invitations.delete(stream_id, invite)
         stage = self._stage(stream_id)
         if stage is not None and known.participant_id in [each.participant_id for each in stage.hosts]:
             await self.remove(stream_id, known.participant_id, "revoked")
@@ -263,6 +246,16 @@ class Stages:
         self._entries[key] = entry
         return entry
 
+    def _reentry(self, secret: str) -> Known:
+        known = self._reentries.of(secret)
+        if known is None:
+            raise problem("wrong-invite", "This entry is over. Ask for another invite.")
+        return known
+
+    def _check_room_for(self, invite: Invite) -> None:
+        if (stage := self._stage(invite.stream_id)) is not None:
+            self._check_room(stage, invite.participant_id, owner=False)
+
     def _check_room(self, stage: Stage, participant_id: str, *, owner: bool) -> None:
         with as_problems():
             stage.check_room(owner=owner, participant_id=participant_id)
@@ -283,12 +276,6 @@ class Stages:
             stage.set_layout(layout)
         if self.on_change is not None:
             self.on_change(event.stream_id)
-
-
-def new_invite(stream_id: str, name: str | None, clock: Clock, ttl_s: float) -> tuple[str, Invite]:
-    """The secret and what is stored of it."""
-    expires_at = clock.now().replace(microsecond=0) + timedelta(seconds=ttl_s)
-    return new_secret(INVITE), Invite(stream_id, new_id(), name or "", expires_at)
 
 
 def _participant(stage: Stage, host: Participant) -> StageParticipant:

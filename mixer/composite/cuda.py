@@ -13,9 +13,9 @@ import av
 import numpy as np
 from av.codec.hwaccel import HWAccel
 
-from mixer.composite.colour import BLACK
+from mixer.composite.colour import BLACK, Yuv
 from mixer.composite.compositor import CompositorUnavailable
-from mixer.composite.picture import Picture, plane_rows
+from mixer.composite.picture import Picture, picture_of, plane_rows
 from mixer.composite.plan import BLOCK, KERNEL, Plan, Planner, kernel_source
 from mixer.composite.scene import Bitmap, Box, Op, Paint, Scene, Stamp
 from mixer.decode import limited_picture
@@ -26,11 +26,14 @@ __all__ = ["CudaCompositor"]
 def _cupy() -> Any:
     try:
         import cupy
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise CompositorUnavailable("CuPy is not installed: pip install 'spillway[gpu]'") from error
+    except ImportError as error:
+        raise CompositorUnavailable(f"CuPy does not fit this machine's CUDA: {error}") from error
     try:
         count = cupy.cuda.runtime.getDeviceCount()
-    except cupy.cuda.runtime.CUDARuntimeError as error:
+    # CUDARuntimeError is one; a library that is missing raises RuntimeError itself.
+    except RuntimeError as error:
         raise CompositorUnavailable(f"no CUDA device answers: {error}") from error
     if count == 0:
         raise CompositorUnavailable("this machine has no CUDA device")
@@ -52,7 +55,8 @@ class _Exported:
 
 
 class CudaCompositor:
-    """See `mixer.composite.compositor.Compositor`. Raises CompositorUnavailable without CuPy or device.
+    """See `mixer.composite.compositor.Compositor`. Raises CompositorUnavailable without CuPy, or without a
+    device that draws what it is told.
 
     Composed pictures are NV12 on the device. Pictures in host memory are uploaded when first drawn and
     kept on the device as long as they live, so a held frame crosses the bus once.
@@ -67,12 +71,10 @@ class CudaCompositor:
         self._pictures: WeakKeyDictionary[Picture, Picture] = WeakKeyDictionary()
         self._drawing: list[Scene] = []
         self._bitmaps: WeakKeyDictionary[Bitmap, Bitmap] = WeakKeyDictionary()
+        self._prove()
 
     def compose(self, scenes: Sequence[Scene]) -> list[Picture]:
-        if not scenes:
-            return []
-        plan, outputs = self.plan(scenes)
-        self.launch(plan, self.load(plan))
+        outputs = self._draw(scenes) if scenes else []
         # Decoded frames go back to their decoder when they are dropped, so they are kept while the
         # kernel may still read them: until the next call, before which `frame` has waited for it.
         self._drawing = list(scenes)
@@ -118,12 +120,13 @@ class CudaCompositor:
     def halve(self, picture: Picture) -> Picture:
         width, height = picture.width // 4 * 2, picture.height // 4 * 2
         crop = Box(0, 0, 2 * width, 2 * height)
-        return self.compose([Scene(width, height, BLACK, (Paint(Box(0, 0, width, height), picture, crop),))])[
-            0
-        ]
+        paint = Paint(Box(0, 0, width, height), picture, crop)
+        # Not `compose`: what that draws is not to be forgotten yet. A composed picture's own memory is given
+        # to others in the order of the stream, behind this launch.
+        return self._draw([Scene(width, height, BLACK, (paint,))])[0]
 
     def upload(self, picture: Picture) -> Picture:
-        if not isinstance(picture.y, np.ndarray):
+        if isinstance(picture.y, self._cp.ndarray):
             return picture
         found = self._pictures.get(picture)
         if found is None:
@@ -136,6 +139,23 @@ class CudaCompositor:
         chroma = plane_rows(frame.planes[1], picture.width, picture.height // 2)
         chroma[:] = self._cp.asnumpy(picture.owner)
         return frame
+
+    def _draw(self, scenes: Sequence[Scene]) -> list[Picture]:
+        plan, outputs = self.plan(scenes)
+        self.launch(plan, self.load(plan))
+        return outputs
+
+    def _prove(self) -> None:
+        """Compile the kernel and draw with it: with a driver too old for this CuPy, or with a card that is
+        full, only that fails, and no picture would ever come of a mixer."""
+        colour = Yuv(90, 60, 200)
+        failures = (RuntimeError, MemoryError, OSError, ImportError, self._cp.cuda.compiler.CompileException)
+        try:
+            drawn = picture_of(self.frame(self._draw([Scene(2, 2, colour)])[0]))
+        except failures as error:
+            raise CompositorUnavailable(f"the CUDA device can't draw: {error}") from error
+        if (drawn.y[0, 0], drawn.u[0, 0], drawn.v[0, 0]) != colour:
+            raise CompositorUnavailable("the CUDA device draws other colours than it is told")
 
     def _blank(self, width: int, height: int) -> Picture:
         # Rows padded to 256 bytes, as device memory likes them and NVENC wants them.
@@ -161,7 +181,7 @@ class CudaCompositor:
         return Scene(scene.width, scene.height, scene.background, tuple(ops))
 
     def _bitmap(self, bitmap: Bitmap) -> Bitmap:
-        if not isinstance(bitmap.alpha, np.ndarray):
+        if isinstance(bitmap.alpha, self._cp.ndarray):
             return bitmap
         found = self._bitmaps.get(bitmap)
         if found is None:

@@ -10,7 +10,8 @@ from mixer.sound import BLOCK, RATE
 __all__ = ["MAX_DRIFT", "Playhead", "Step"]
 
 MAX_DRIFT = 300e-6
-"""Steady tracking. Beyond HURRY_ERROR the pitch may bend by HURRY, beyond JUMP_ERROR it is a jump."""
+"""Of the ratio while it follows the host's clock: more than cheap crystals differ."""
+# Beyond HURRY_ERROR the pitch may bend by HURRY, which nobody hears; beyond JUMP_ERROR it is a jump.
 HURRY = 0.005
 # The clock estimate moves by less than 1 ms a second; a slewing delay is followed 2 ms behind.
 HURRY_ERROR = RATE * 2 // 1000

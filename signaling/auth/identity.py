@@ -80,11 +80,16 @@ class Identity:
         found = self._playback_tokens.read(token, self._clock.now())
         return None if found is None else found.stream_id
 
-    async def watched(self, stream_id: str, visitor: Visitor) -> StreamRecord:
-        """The stream, if the visitor may watch it. Raises Problem."""
+    async def stream(self, stream_id: str) -> StreamRecord:
+        """Whoever asks. Raises Problem."""
         stream = await self._streams.get(stream_id)
         if stream is None:
             raise problem("stream-not-found", "No stream has this id.")
+        return stream
+
+    async def watched(self, stream_id: str, visitor: Visitor) -> StreamRecord:
+        """The stream, if the visitor may watch it. Raises Problem."""
+        stream = await self.stream(stream_id)
         if not visitor.may_watch(stream):
             if visitor == Visitor():
                 raise unauthorized(
@@ -95,9 +100,7 @@ class Identity:
 
     async def owned(self, stream_id: str, account: Account) -> StreamRecord:
         """The stream, if it is theirs. Raises Problem."""
-        stream = await self._streams.get(stream_id)
-        if stream is None:
-            raise problem("stream-not-found", "No stream has this id.")
+        stream = await self.stream(stream_id)
         if stream.broadcaster_id != account.account_id:
             raise problem("forbidden", "Only the owner of the stream may do this.")
         return stream

@@ -8,6 +8,9 @@ from collections.abc import Iterator
 import av.codec
 
 from hls_bridge.encoder import NoEncoder, h264_encoder_name
+from mixer.composite import CompositorUnavailable, open_compositor
+from mixer.encode import NoVideoEncoder, VideoEncoder
+from mixer.messages import MixerConfig
 from signaling.doctor.finding import Finding
 from signaling.http.pages import Pages
 from signaling.node import STATIC
@@ -26,7 +29,7 @@ ENCODERS = frozenset({"libx264", "libopus", "aac"})
 
 
 def check(settings: Settings) -> list[Finding]:
-    return [*_engine(settings), _pages(), *_codecs(), _h264_encoder()]
+    return [*_engine(settings), _pages(), *_codecs(), _h264_encoder(), *_mixer(settings)]
 
 
 def _engine(settings: Settings) -> Iterator[Finding]:
@@ -53,6 +56,25 @@ def _h264_encoder() -> Finding:
         return Finding("fix", "H.264 encoder", str(error), "pip install --force-reinstall av")
     where = "the CPU" if name == "libx264" else "the GPU"
     return Finding("ok", "H.264 encoder", f"{name}: the HLS ladder is made on {where}")
+
+
+def _mixer(settings: Settings) -> Iterator[Finding]:
+    """What a mixer of this node would choose, found as it would find it."""
+    if not settings.runs("mixer"):
+        return
+    config = MixerConfig()
+    try:
+        encoder = VideoEncoder((config.width, config.height), config.fps, config.bitrate_bps).name
+    except NoVideoEncoder as error:
+        yield Finding("fix", "mixer", str(error), "pip install --force-reinstall av")
+        return
+    try:
+        open_compositor("cuda")
+    except CompositorUnavailable as error:
+        drawn = f"the CPU ({error})"
+    else:
+        drawn = "the GPU"
+    yield Finding("ok", "mixer", f"encodes with {encoder}, draws on {drawn}")
 
 
 def _codecs() -> Iterator[Finding]:

@@ -1,4 +1,7 @@
-"""``stage:enter``, ``publish``, ``unpublish``, ``subscribe``, ``stage:leave``; hosts get ``stage``."""
+"""``stage:look``, ``stage:enter``, ``publish``, ``unpublish``, ``subscribe``, ``stage:leave``.
+
+Hosts get ``stage``.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from signaling.problems import problem
 from signaling.stage import Entry, Stages, describe
 from signaling.store.records import StreamRecord
 
-__all__ = ["EnterRequest", "PublishRequest", "StageEvents", "SubscribeRequest"]
+__all__ = ["EnterRequest", "LookRequest", "PublishRequest", "StageEvents", "SubscribeRequest"]
 
 STAGE_S = 0.1
 """Hosts hear of their stage at most ten times a second, however many speak at once."""
@@ -29,6 +32,10 @@ Source = Literal["camera", "microphone", "screen", "screen-audio"]
 class EnterRequest(Request):
     invite: Annotated[str, StringConstraints(max_length=128)] | None = None
     name: Name | None = None
+
+
+class LookRequest(Request):
+    invite: Annotated[str, StringConstraints(max_length=128)]
 
 
 class PublishRequest(Request):
@@ -50,6 +57,7 @@ class StageEvents:
         """By the client's sid."""
         self._changed: set[str] = set()
         self._wake = asyncio.Event()
+        gateway.on("stage:look", LookRequest, self._look)
         gateway.on("stage:enter", EnterRequest, self._enter)
         gateway.on("publish", PublishRequest, self._publish)
         gateway.on("unpublish", None, self._unpublish)
@@ -75,6 +83,17 @@ class StageEvents:
             if told:
                 view = self._stages.view(stream_id).model_dump(mode="json", exclude_none=True)
                 self._gateway.send(told, "stage", view)
+
+    async def _look(self, client: Client, request: LookRequest) -> Mapping[str, object]:
+        """Whose stage an invite is for, before a camera is asked for."""
+        stream_id, name = await self._stages.look(request.invite)
+        stream = await self._identity.stream(stream_id)
+        return {
+            "stream_id": stream_id,
+            "title": stream.title,
+            "broadcaster_name": stream.broadcaster_name,
+            "name": name or None,
+        }
 
     async def _enter(self, client: Client, request: EnterRequest) -> Mapping[str, object]:
         def removed(reason: str) -> None:

@@ -8,10 +8,11 @@ from signaling.clock import Clock
 from signaling.http.of_stream import OWNERS, STREAM, VISITORS
 from signaling.http.operation import Call, operation
 from signaling.http.passes import Passes
+from signaling.invitations import new_invite
 from signaling.links import Links, Listeners
 from signaling.models import HostChange, InviteCreated, Layout, NewInvite, StageParticipant, StageView
 from signaling.rate_limits import RateLimits
-from signaling.stage import Stages, new_invite
+from signaling.stage import Stages
 from signaling.store.interfaces import Invites
 from signaling.store.records import Account
 

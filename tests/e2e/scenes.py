@@ -162,6 +162,11 @@ async def stage(camera: Camera) -> None:
             await camera.shoot(page, f"stage-{count}", full=True)
             if count == 2:
                 await camera.shoot(guest, "guest-on-stage", full=True)
+                late = await contexts[2].new_page()
+                await late.goto(await link.inner_text())
+                await late.get_by_test_id("invite-refused").wait_for(timeout=SLOW_MS)
+                await camera.shoot(late, "guest-too-late")
+                await late.close()
         await edited(page)
         await camera.shoot(page, "stage-editor", full=True)
         await page.get_by_test_id("tile-apply").click()

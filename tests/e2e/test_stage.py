@@ -156,6 +156,7 @@ async def test_back_to_one_host_and_the_viewer_noticed_nothing_but_the_picture(s
     await expect(ada.get_by_test_id("host-tile")).to_have_count(2)
     await ada.locator(tile(ids["Cy"])).get_by_test_id("host-remove").click()
     await expect(ada.get_by_test_id("host-tile")).to_have_count(1)
+    await expect(ada.get_by_test_id("layout-alone")).to_be_visible()
     await expect(show.pages["Cy"].get_by_text("took you off the stage")).to_be_visible()
     await shows_alone(show.viewer, "Ada")
     # one connection and one rising clock through all of one, three, two, one
@@ -166,3 +167,7 @@ async def test_back_to_one_host_and_the_viewer_noticed_nothing_but_the_picture(s
     # an invite that was used lets nobody in
     await show.pages["Cy"].get_by_test_id("stage-enter").click()
     await expect(show.pages["Cy"].get_by_test_id("stage-grid")).to_have_count(0)
+    late = await show.pages["Cy"].context.new_page()
+    await late.goto(show.pages["Bob"].url)
+    await expect(late.get_by_test_id("invite-refused")).to_contain_text("Somebody has entered")
+    await late.close()

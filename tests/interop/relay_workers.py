@@ -35,6 +35,19 @@ async def counting(participant: RelayParticipant) -> None:
         participant.send({"ended": source.track_id})
 
 
+async def watching(participant: RelayParticipant) -> None:
+    """Taps a program's two sources as the bridge does, and reports the last byte of each batch."""
+
+    async def follow(source: Source) -> None:
+        async for batch in await participant.tap(source):
+            participant.send({source.kind: batch.packets[-1].payload[-1]})
+
+    async for message in participant.messages():
+        async with asyncio.TaskGroup() as group:
+            group.create_task(follow(Source(message["audio"], "audio")))
+            group.create_task(follow(Source(message["video"], "video")))
+
+
 async def publishing(participant: RelayParticipant) -> None:
     """Publishes a VP8 track of one keyframe after the other and tells of keyframe requests."""
     injector = await participant.publish("video", Codec("VP8", 90000))

@@ -14,7 +14,9 @@ import pytest
 from sfu.events import StreamLive
 from sfu.media import Codec, RtpPacket
 from sfu.node import Sfu
+from sfu.participant import Participant
 from sfu.relay.supervisor import Worker
+from sfu.track import Track
 from tests.interop.aiortc_peer import Publisher, Viewer
 from tests.interop.node_app import LOOPBACK, NodeApp, eventually, running_node
 
@@ -95,6 +97,66 @@ async def test_payloads_come_through_unchanged(node: NodeApp) -> None:
         worker.send({"track_id": injector.track_id, "kind": "audio"})
         assert await next_with(worker, "refused") == "unknown-source"
     await host.close()
+
+
+class Scene:
+    """An injected sound and picture whose payloads end in ``mark``; keyframes as told."""
+
+    def __init__(self, host: Participant, mark: int) -> None:
+        self._host = host
+        self._mark = bytes([mark])
+        self._sent = 0
+        self.keyframes = True
+
+    async def open(self) -> tuple[Track, Track]:
+        self._sound = await self._host.publish("audio", Codec("opus", 48000, 2))
+        self._picture = await self._host.publish("video", Codec("VP8", 90000))
+        sound, picture = self._host.track_of("audio"), self._host.track_of("video")
+        assert sound is not None
+        assert picture is not None
+        return sound, picture
+
+    async def send(self) -> None:
+        while True:
+            number = self._sent = self._sent + 1
+            self._sound.send([RtpPacket(number, number * 960, False, b"\xfc\xff\xfe" + self._mark)])
+            # RFC 7741 section 4.3: descriptor S=1; then the header of a keyframe of 640x360, or of none
+            start = "105006009d012a80026801" if self.keyframes else "1051060000"
+            self._picture.send([RtpPacket(number, number * 1800, True, bytes.fromhex(start) + self._mark)])
+            await asyncio.sleep(0.02)
+
+
+async def test_a_programs_sound_and_picture_reach_a_worker_together(node: NodeApp) -> None:
+    stream = node.sfu.router.open("show")
+    ada, bob = Scene(stream.join("ingest"), 0xA), Scene(stream.join("ingest"), 0xB)
+    stream.point_program(*await ada.open())
+    bobs = await bob.open()
+    got: dict[str, int] = {}
+    async with Worker(node.sfu, "show", f"{WORKERS}:watching", role="bridge") as worker:
+        await eventually(lambda: worker.participant is not None)
+
+        async def read() -> None:
+            async for message in worker.messages():
+                got.update(message)
+
+        tasks = [asyncio.create_task(each) for each in (ada.send(), bob.send(), read())]
+        try:
+            program = stream.program
+            worker.send({"audio": program.audio.track_id, "video": program.video.track_id})
+            await eventually(lambda: got == {"audio": 0xA, "video": 0xA})
+            bob.keyframes = False
+            stream.point_program(*bobs)
+            heard: set[int] = set()
+            for _ in range(25):
+                await asyncio.sleep(0.02)
+                heard |= set(got.values())
+            assert heard == {0xA}, "the sound did not wait for the picture"
+            bob.keyframes = True
+            await eventually(lambda: got == {"audio": 0xB, "video": 0xB})
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def test_what_a_worker_publishes_becomes_the_program(node: NodeApp) -> None:

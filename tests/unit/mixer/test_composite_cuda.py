@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import shutil
 import subprocess
 import sys
+import weakref
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -22,6 +25,7 @@ from mixer.decode import VideoDecoder
 from mixer.encode import VideoEncoder
 from sfu.depacketize import AccessUnit
 from sfu.media import Codec
+from tests.unit.mixer.host_cupy import CompileException, host_cupy
 from tests.unit.mixer.scenes import natural, scenes
 
 COMPILER = shutil.which("g++") or shutil.which("clang++")
@@ -125,40 +129,29 @@ def test_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def cuda() -> CudaCompositor:
+def card() -> CudaCompositor:
     try:
         return CudaCompositor()
     except CompositorUnavailable as error:
         pytest.skip(f"CUDA compositor: {error}")
 
 
+@pytest.fixture(params=["host", "card"])
+def cuda(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> CudaCompositor:
+    """Over host memory everywhere, and on a card where there is one."""
+    if request.param == "card":
+        return cast(CudaCompositor, request.getfixturevalue("card"))
+    monkeypatch.setitem(sys.modules, "cupy", host_cupy(request.getfixturevalue("shim")))
+    return CudaCompositor()
+
+
 @pytest.mark.parametrize("name", list(scenes()))
 def test_golden_on_the_device(cuda: CudaCompositor, name: str) -> None:
     scene = scenes()[name]
     (picture,) = cuda.compose([scene])
-    exact = compose_exactly(scene)
     frame = cuda.frame(picture)
-    assert psnr_db(picture_of(frame), exact) >= 45
-
-
-def test_decoded_frames_stay_on_the_device_and_draw_the_same(cuda: CudaCompositor) -> None:
-    encoder = VideoEncoder((640, 360), 30, 1_000_000, names=("libx264",), threads=1)
-    units = [
-        AccessUnit(unit.data, unit.rtp_time, unit.keyframe, 0, False, 640, 360)
-        for n in range(6)
-        for unit in encoder.encode(frame_of(natural(640, 360, n)), n * 3000)
-    ]
-    h264 = Codec("H264", 90_000)
-    on_cpu = VideoDecoder(h264).decode(units, 0).pictures
-    on_device = VideoDecoder(h264, cuda).decode(units, 0).pictures
-    assert len(on_cpu) >= 5
-    for (_, one), (_, other) in zip(on_cpu, on_device, strict=False):
-        whole = Box(0, 0, 640, 360)
-        scene = [Scene(640, 360, Yuv(0, 0, 0), (Paint(whole, picture, whole),)) for picture in (one, other)]
-        first, second = (picture_of(cuda.frame(picture)) for picture in cuda.compose(scene))
-        assert (first.y == second.y).all()
-        assert (first.u == second.u).all()
-        assert (first.v == second.v).all()
+    assert frame.format.name == "nv12"
+    assert psnr_db(picture_of(frame), compose_exactly(scene)) >= 45
 
 
 def test_batch_and_halve_on_the_device(cuda: CudaCompositor) -> None:
@@ -167,3 +160,59 @@ def test_batch_and_halve_on_the_device(cuda: CudaCompositor) -> None:
         assert psnr_db(picture_of(cuda.frame(picture)), compose_exactly(scene)) >= 45
         half = picture_of(cuda.frame(cuda.halve(picture)))
         assert (half.width, half.height) == (scene.width // 2, scene.height // 2)
+
+
+def test_what_is_drawn_lives_until_the_next_picture(cuda: CudaCompositor) -> None:
+    whole = Box(0, 0, 64, 36)
+    decoded = natural(64, 36)
+    held = weakref.ref(decoded)
+    (picture,) = cuda.compose([Scene(64, 36, Yuv(0, 0, 0), (Paint(whole, decoded, whole),))])
+    del decoded
+    cuda.halve(picture)  # the kernel may still read what the first launch draws
+    assert held() is not None
+    cuda.compose([Scene(64, 36, Yuv(0, 0, 0))])
+    gc.collect()
+    assert held() is None
+
+
+def test_a_device_that_can_not_compile_is_not_chosen(
+    shim: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for failure in (CompileException("nvrtc: error: invalid value for --gpu-architecture"), MemoryError()):
+        monkeypatch.setitem(sys.modules, "cupy", host_cupy(shim, failure))
+        with pytest.raises(CompositorUnavailable, match="can't draw"):
+            open_compositor("cuda")
+        assert open_compositor("auto").name == "cpu"
+
+
+def test_decoded_frames_stay_on_the_device_and_draw_the_same(card: CudaCompositor) -> None:
+    encoder = VideoEncoder((640, 360), 30, 1_000_000, names=("libx264",), threads=1)
+    units = [
+        AccessUnit(unit.data, unit.rtp_time, unit.keyframe, 0, False, 640, 360)
+        for n in range(6)
+        for unit in encoder.encode(frame_of(natural(640, 360, n)), n * 3000)
+    ]
+    h264 = Codec("H264", 90_000)
+    on_cpu = VideoDecoder(h264).decode(units, 0).pictures
+    on_device = VideoDecoder(h264, card).decode(units, 0).pictures
+    assert len(on_cpu) >= 5
+    for (_, one), (_, other) in zip(on_cpu, on_device, strict=False):
+        whole = Box(0, 0, 640, 360)
+        scene = [Scene(640, 360, Yuv(0, 0, 0), (Paint(whole, picture, whole),)) for picture in (one, other)]
+        first, second = (picture_of(card.frame(picture)) for picture in card.compose(scene))
+        assert (first.y == second.y).all()
+        assert (first.u == second.u).all()
+        assert (first.v == second.v).all()
+
+
+def test_a_source_that_the_device_does_not_decode_is_decoded_on_the_cpu(cuda: CudaCompositor) -> None:
+    """Here the device is a host's memory, which decodes nothing; on a card it decodes this."""
+    encoder = VideoEncoder((64, 36), 30, 100_000, names=("libx264",), threads=1)
+    (unit,) = encoder.encode(frame_of(natural(64, 36)), 0)
+    access_unit = AccessUnit(unit.data, unit.rtp_time, True, 0, False, 64, 36)
+    decoded = VideoDecoder(Codec("H264", 90_000), cuda).decode([access_unit], 0)
+    ((_, picture),) = decoded.pictures
+    whole = Box(0, 0, 64, 36)
+    (drawn,) = cuda.compose([Scene(64, 36, Yuv(0, 0, 0), (Paint(whole, picture, whole),))])
+    exact = compose_exactly(Scene(64, 36, Yuv(0, 0, 0), (Paint(whole, natural(64, 36), whole),)))
+    assert psnr_db(picture_of(cuda.frame(drawn)), exact) > 25

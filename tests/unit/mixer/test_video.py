@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from fractions import Fraction
+
+import av
 import numpy as np
 import pytest
 
 from mixer.composite.picture import blank, frame_of
 from mixer.decode import HOLD_US, PictureTooLarge, UnsupportedVideo, VideoDecoder
 from mixer.encode import NoVideoEncoder, VideoEncoder
+from mixer.messages import ENCODERS
 from mixer.sync import SETTLE_US, HostSync
 from mixer.video import FROZEN_US, VideoInput, choose_encoding
 from sfu.depacketize import AccessUnit
@@ -172,6 +176,36 @@ def test_no_encoder_says_what_each_said() -> None:
     with pytest.raises(NoVideoEncoder, match=r"h264_nvenc: .*libx264_missing: "):
         VideoEncoder((640, 360), 30, 100_000, names=("h264_nvenc", "libx264_missing"))
     assert VideoEncoder((640, 360), 30, 100_000).name in ("h264_nvenc", "h264_qsv", "libx264")
+
+
+@pytest.mark.parametrize("names", [ENCODERS, ("h264_none", "libx264")])
+def test_the_first_encoder_that_works_is_taken(names: tuple[str, ...]) -> None:
+    encoder = VideoEncoder((640, 360), 30, 400_000, names=names)
+    assert encoder.name == _first_that_works(names)
+    made = [unit for n in range(5) for unit in encoder.encode(frame_of(blank(640, 360)), n * 3000)]
+    assert made[0].keyframe
+    decoded = VideoDecoder(H264).decode(
+        [AccessUnit(unit.data, unit.rtp_time, unit.keyframe, 0, False, 640, 360) for unit in made], 0
+    )
+    assert decoded.errors == 0
+    assert len(decoded.pictures) >= 4
+
+
+def _first_that_works(names: tuple[str, ...]) -> str:
+    """By FFmpeg itself: the first that encodes a grey picture."""
+    for name in names:
+        try:
+            context = av.CodecContext.create(name, "w")
+            assert isinstance(context, av.VideoCodecContext)
+            context.width, context.height, context.time_base = 640, 360, Fraction(1, 30)
+            context.pix_fmt = "nv12"
+            picture = av.VideoFrame(640, 360, "nv12")
+            picture.pts = 0
+            if [*context.encode(picture), *context.encode(None)]:
+                return name
+        except (av.error.FFmpegError, ValueError):
+            continue
+    raise AssertionError("no encoder at all")
 
 
 def test_the_encoder_follows_its_target() -> None:

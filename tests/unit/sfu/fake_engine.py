@@ -85,7 +85,7 @@ class FakeEngine:
             "inject": ("track", "rid", "packets"),
             "inject_report": ("track", "rid", "ntp", "rtp_time"),
             "request_keyframe": ("source",),
-            "point_alias": ("alias", "target"),
+            "point_alias": ("alias", "target", "picture"),
             "remove_alias": ("alias",),
             "remove_subscription": ("transport", "subscription"),
             "set_source": ("transport", "subscription", "source"),

@@ -43,6 +43,16 @@ async def test_it_is_the_hosts_own_tracks(node: Node) -> None:
     assert codecs[1].fmtp == {"packetization-mode": "1"}
 
 
+async def test_the_sound_is_pointed_behind_its_picture(node: Node) -> None:
+    await node.go_live()
+    program = stream(node).program
+    orders = [(order["alias"], order["picture"]) for order in node.engine.named("point_alias")]
+    assert orders[-2:] == [
+        (program.video.track_id, None),
+        (program.audio.track_id, program.video.track_id),
+    ]
+
+
 async def test_live_with_the_first_media_only(node: Node) -> None:
     await node.whip()
     assert not stream(node).live

@@ -86,6 +86,31 @@ async def test_an_invite_lets_one_page_in_once(show: Show, open_page: Open) -> N
     assert await show.hosts() == ["Bob"]
 
 
+async def test_an_invite_can_be_looked_at_before_it_is_used(
+    show: Show, open_page: Open, clock: ManualClock
+) -> None:
+    page = await open_page()
+    invite, late = await show.invite(name="Bob"), await show.invite(ttl_s=10)
+    seen = await page.call("stage:look", {"invite": invite})
+    record = (await show.call("GET", "")).json
+    assert seen == {
+        "ok": True,
+        "stream_id": show.stream_id,
+        "title": record["title"],
+        "broadcaster_name": "Ada",
+        "name": "Bob",
+    }
+    assert (await page.call("stage:look", {"invite": late}))["name"] is None
+    clock.advance(11)
+    entered = await page.call("stage:enter", {"invite": invite})
+    assert entered["ok"], "it was used by looking at it"
+    assert (await page.call("stage:look", {"invite": entered["reentry"]}))["name"] == "Bob"
+    for wrong, kind in ((invite, "invite-used"), (late, "invite-expired"), ("si_no", "wrong-invite")):
+        refused = await page.call("stage:look", {"invite": wrong})
+        assert refused["problem"]["type"] == f"/problems/{kind}"
+    assert await show.hosts() == ["Bob"]
+
+
 async def test_wrong_and_expired_invites(show: Show, open_page: Open, clock: ManualClock) -> None:
     page = await open_page()
     for invite in ("si_wrong", "", "x" * 128):

@@ -85,6 +85,11 @@ export function OwnerStage({ stage, streamId, token, media, mirrored, live }: Pr
             onApply={(tiles) => change((last) => custom(last, tiles)).then(draft.close)}
           />
         )}
+        {hosts.length < 2 && (
+          <p className="hint" data-testid="layout-alone">
+            One host is shown as they are. Layout, caption and images appear once a second host is on stage.
+          </p>
+        )}
         <LayoutPicker
           layout={layout}
           making={draft.tiles !== null}

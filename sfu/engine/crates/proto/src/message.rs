@@ -207,6 +207,9 @@ pub enum Command {
         alias: TrackId,
         kind: Kind,
         target: Option<TrackId>,
+        /// For sound: the alias of its picture, pointed before it. Who receives both hears this target from
+        /// when they see that one's.
+        picture: Option<TrackId>,
     },
     RemoveAlias {
         alias: TrackId,

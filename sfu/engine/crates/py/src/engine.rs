@@ -250,16 +250,16 @@ impl Engine {
     fn open_alias(&self, kind: &str) -> PyResult<u64> {
         let (alias, kind) = (self.next_id(), specs::kind(kind)?);
         self.sources().insert(alias, Source { kind, transport: None });
-        self.node.send(Command::PointAlias { alias, kind, target: None });
+        self.node.send(Command::PointAlias { alias, kind, target: None, picture: None });
         Ok(alias)
     }
 
     // Without a default for `target`: to point at nothing is said, not forgotten.
-    #[pyo3(signature = (alias, target))]
-    fn point_alias(&self, alias: u64, target: Option<u64>) {
+    #[pyo3(signature = (alias, target, picture=None))]
+    fn point_alias(&self, alias: u64, target: Option<u64>, picture: Option<u64>) {
         let source = self.sources().get(&alias).copied();
         if let Some(Source { kind, .. }) = source {
-            self.node.send(Command::PointAlias { alias, kind, target });
+            self.node.send(Command::PointAlias { alias, kind, target, picture });
         }
     }
 

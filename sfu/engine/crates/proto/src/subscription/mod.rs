@@ -4,6 +4,7 @@ mod feed;
 mod replay;
 mod shed;
 mod switch;
+mod together;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use crate::track::Track;
 
 pub use feed::{Feed, Replay};
 pub use shed::{Denied, Picture};
+pub use together::picture_moves;
 
 /// Seconds from 1900 to 1970 (RFC 868).
 const NTP_UNIX: i64 = 2_208_988_800;
@@ -92,6 +94,7 @@ pub struct Subscription {
     sent: (u32, u32),
     spared: bool,
     denied: Denied,
+    waits: Option<together::Wait>,
 }
 
 impl Subscription {
@@ -123,6 +126,7 @@ impl Subscription {
             sent: (0, 0),
             spared: spec.spared,
             denied: Denied::default(),
+            waits: None,
         }
     }
 
@@ -176,10 +180,13 @@ impl Subscription {
                     None => false,
                 };
                 let leaves = packet.seq >= feed.first && !behind;
+                if let Some(wait) = &mut self.waits {
+                    wait.heard = now;
+                }
                 return (leaves.then(|| self.queue(place, packet)).flatten(), Wish::Nothing);
             }
         }
-        if self.track != Some(id) {
+        if self.track != Some(id) || self.waits.is_some() {
             return (None, Wish::Nothing);
         }
         let target = *self.target.get_or_insert(packet.encoding);

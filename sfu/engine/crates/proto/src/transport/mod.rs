@@ -3,6 +3,7 @@
 mod dtls;
 mod feedback;
 mod send;
+mod subscriptions;
 mod timers;
 
 use std::collections::{HashMap, VecDeque};
@@ -16,9 +17,7 @@ use rand::Rng;
 use crate::config::Config;
 use crate::egress::{Pacer, Queued, Queues};
 use crate::ice::{Handled, Ice, Pair};
-use crate::message::{
-    CloseReason, Event, Extensions, SrtpKeys, SubscriptionSpec, TrackId, TransportId, TransportSpec,
-};
+use crate::message::{CloseReason, Event, Extensions, SrtpKeys, TrackId, TransportId, TransportSpec};
 use crate::outbound::{Outbound, Transmit};
 use crate::packet::Report;
 use crate::prefetch::prefetch;
@@ -26,7 +25,7 @@ use crate::receive::{Outcome, Receiver};
 use crate::rtcp;
 use crate::rtp::Header;
 use crate::srtp::{Protector, SrtpError, Unprotector};
-use crate::stats::{SubscriptionStats, TransportStats};
+use crate::stats::TransportStats;
 use crate::stun;
 use crate::subscription::{Numbers, Subscription};
 use crate::time::Time;
@@ -292,41 +291,6 @@ impl Transport {
             self.connected = true;
             cx.events.push(Event::Connected { transport: self.id });
         }
-    }
-
-    pub fn add_subscription(
-        &mut self,
-        spec: SubscriptionSpec,
-        stats: Arc<SubscriptionStats>,
-        rng: &mut StdRng,
-    ) -> u16 {
-        let (ssrc, rtx_ssrc) = (spec.ssrc, spec.rtx_ssrc);
-        let first = *self.numbers.entry(ssrc).or_insert_with(|| Numbers::random(rng));
-        self.numbers.entry(rtx_ssrc).or_insert_with(|| Numbers::random(rng));
-        let subscription = Subscription::new(spec, &self.extensions, stats, first);
-        let at = match self.subscriptions.iter().position(Option::is_none) {
-            Some(at) => at,
-            None => {
-                self.subscriptions.push(None);
-                self.subscriptions.len() - 1
-            }
-        };
-        self.subscriptions[at] = Some(subscription);
-        self.by_ssrc.insert(ssrc, at as u16);
-        self.by_ssrc.insert(rtx_ssrc, at as u16);
-        at as u16
-    }
-
-    pub fn remove_subscription(&mut self, at: u16) -> Option<Subscription> {
-        let subscription = self.subscriptions.get_mut(usize::from(at))?.take()?;
-        self.numbers.insert(subscription.ssrc, subscription.numbers());
-        self.by_ssrc.retain(|_, place| *place != at);
-        self.queues.drop_all_of(at);
-        Some(subscription)
-    }
-
-    pub fn subscription_mut(&mut self, place: u16) -> Option<&mut Subscription> {
-        self.subscriptions.get_mut(usize::from(place))?.as_mut()
     }
 
     /// Why the worker should close it, once there is a reason.

@@ -77,7 +77,9 @@ impl Worker {
             Command::InjectReport { track, rid, ntp, rtp_time } => {
                 self.inject_report(now, track, &rid, ntp, rtp_time);
             }
-            Command::PointAlias { alias, target, .. } => self.point_alias(now, alias, target),
+            Command::PointAlias { alias, target, picture, .. } => {
+                self.point_alias(now, alias, target, picture);
+            }
             Command::RemoveAlias { alias } => self.remove_alias(now, alias),
             Command::OpenTap { tap, source, kind, encoding, queue } => {
                 self.open_tap(now, tap, source, kind, encoding, queue);

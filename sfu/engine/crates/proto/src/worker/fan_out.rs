@@ -107,6 +107,7 @@ impl Worker {
             if !transport.can_send() {
                 continue;
             }
+            transport.settle_sound(now, place.subscription);
             let mut any = false;
             if out.is_some() {
                 transport.lend_video(&mut self.scratch);

@@ -188,6 +188,9 @@ impl Worker {
         let history = self.budget.admits(now).then_some(limits.replay_age);
         let replayed = subscription.replays();
         let lost = shown.is_some_and(|(old, e)| !self.tracks.get(&old).is_some_and(|t| t.flows(now, e)));
+        if lost {
+            subscription.wait_no_longer();
+        }
         let wish = if lost && subscription.kind == Kind::Video {
             subscription.lost_old(now, id, track, history)
         } else {
@@ -264,7 +267,13 @@ impl Worker {
         }
     }
 
-    pub(super) fn point_alias(&mut self, now: Time, id: TrackId, target: Option<TrackId>) {
+    pub(super) fn point_alias(
+        &mut self,
+        now: Time,
+        id: TrackId,
+        target: Option<TrackId>,
+        picture: Option<TrackId>,
+    ) {
         let alias = self.aliases.entry(id).or_insert_with(|| Alias {
             target: None,
             subscribers: Vec::new(),
@@ -274,6 +283,9 @@ impl Worker {
         let (subscribers, taps) = (alias.subscribers.clone(), alias.taps.clone());
         for place in subscribers {
             self.set_track(now, place, target);
+            if let Some((transport, picture)) = self.transport_mut(place.transport).zip(picture) {
+                transport.let_sound_wait(now, place.subscription, picture);
+            }
         }
         for tap in taps {
             self.set_tap_track(now, tap, target);

@@ -36,6 +36,10 @@ pub fn add_viewer(world: &mut World, id: u64, at: SocketAddr, video: u64, audio:
     world.add_peer(at, viewer);
 }
 
+pub fn point(world: &mut World, kind: Kind, alias: u64, target: Option<u64>, picture: Option<u64>) {
+    world.command(Command::PointAlias { alias, kind, target, picture });
+}
+
 /// Lip sync: sound and picture made at one time are captured at one time.
 pub fn apart_us(viewer: &Viewer) -> i64 {
     let last = viewer.frames.last().unwrap();
@@ -216,17 +220,17 @@ fn a_program_moves_between_codecs_without_the_viewer_noticing() {
             Plan { codec: "H264", sound: true, group: Some(30), answers_pli: false, ..Plan::default() };
         add_publisher(&mut world, 2, second, plan);
         let (video, audio) = (1_001, 1_002);
-        let point = |world: &mut World, v: u64, a: u64| {
-            world.command(Command::PointAlias { alias: video, kind: Kind::Video, target: Some(v) });
-            world.command(Command::PointAlias { alias: audio, kind: Kind::Audio, target: Some(a) });
+        let show = |world: &mut World, v: u64, a: u64| {
+            point(world, Kind::Video, video, Some(v), None);
+            point(world, Kind::Audio, audio, Some(a), Some(video));
         };
-        point(&mut world, 11, 12);
+        show(&mut world, 11, 12);
         add_viewer(&mut world, 10, viewer_at(0), video, Some(audio));
         world.run(seconds(3.0));
         let from = world.now;
         for turn in 0..6 {
             let (v, a) = if turn % 2 == 0 { (21, 22) } else { (11, 12) };
-            point(&mut world, v, a);
+            show(&mut world, v, a);
             world.run(seconds(2.5));
         }
         let now = world.now;
@@ -246,8 +250,7 @@ fn a_publisher_vanishes_and_returns() {
     let mut world = World::new(12, 2, Network::GOOD);
     add_publisher(&mut world, 1, publisher_at(), Plan::default());
     let alias = 1_001;
-    let point = |target| Command::PointAlias { alias, kind: Kind::Video, target };
-    world.command(point(Some(11)));
+    point(&mut world, Kind::Video, alias, Some(11), None);
     add_viewer(&mut world, 10, viewer_at(0), alias, None);
     world.run(seconds(3.0));
     world.remove_peer(publisher_at());
@@ -257,7 +260,7 @@ fn a_publisher_vanishes_and_returns() {
     assert!(!world.events.iter().any(|(_, e)| matches!(e, Event::Closed { transport: 10, .. })));
     let again: SocketAddr = "192.0.2.1:5001".parse().unwrap();
     add_publisher(&mut world, 2, again, Plan { first: (3, 77), ..Plan::default() });
-    world.command(point(Some(21)));
+    point(&mut world, Kind::Video, alias, Some(21), None);
     let seen = world.peer::<Viewer>(viewer_at(0)).frames.len();
     world.run(seconds(3.0));
     assert!(world.peer::<Viewer>(viewer_at(0)).frames.len() > seen + 60);

@@ -18,3 +18,4 @@ mod joins;
 mod overload;
 mod random_peer;
 mod reach;
+mod together;

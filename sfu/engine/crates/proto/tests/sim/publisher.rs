@@ -377,6 +377,7 @@ impl Peer for Publisher {
             self.sound_index += 1;
             let mut payload = b"MARK".to_vec();
             payload.extend_from_slice(&now.micros().to_be_bytes());
+            payload.extend_from_slice(&self.wire.transport.to_be_bytes());
             out.push(self.wire.seal_rtp(
                 false,
                 AUDIO_PAYLOAD_TYPE,

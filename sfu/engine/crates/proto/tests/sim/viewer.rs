@@ -42,6 +42,8 @@ pub struct Viewer {
     /// Frames in the order in which a decoder gets them.
     pub frames: Vec<Frame>,
     pub sound: Vec<(Time, Time, u32)>,
+    /// Whose sound it was: the publisher's transport.
+    pub voices: Vec<(Time, u64)>,
     pub reports: Vec<(Time, u32, u64, u32)>,
     pub byes: u64,
     indices: HashSet<(u32, u64)>,
@@ -100,6 +102,7 @@ impl Viewer {
             nacks: true,
             frames: vec![],
             sound: vec![],
+            voices: vec![],
             reports: vec![],
             byes: 0,
             indices: HashSet::new(),
@@ -206,6 +209,7 @@ impl Viewer {
     pub fn forget(&mut self) {
         self.frames.drain(..self.frames.len().saturating_sub(1));
         self.sound.drain(..self.sound.len().saturating_sub(1));
+        self.voices.clear();
         self.reports.drain(..self.reports.len().saturating_sub(8));
         let mut newest: HashMap<u32, u64> = HashMap::new();
         for &(ssrc, index) in &self.indices {
@@ -222,6 +226,7 @@ impl Viewer {
         self.indices.shrink_to_fit();
         self.frames.shrink_to_fit();
         self.sound.shrink_to_fit();
+        self.voices.shrink_to_fit();
         self.reports.shrink_to_fit();
     }
 
@@ -284,6 +289,7 @@ impl Peer for Viewer {
         } else if header.ssrc == self.ssrc + 2 {
             let made = u64::from_be_bytes(payload[4..12].try_into().unwrap());
             self.sound.push((now, Time::from_micros(made), header.timestamp));
+            self.voices.push((now, u64::from_be_bytes(payload[12..20].try_into().unwrap())));
         } else {
             panic!("an SSRC that nobody announced: {:x}", header.ssrc);
         }

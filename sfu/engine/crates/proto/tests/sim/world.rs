@@ -296,8 +296,8 @@ fn clone_broadcast(command: &Command) -> Command {
             Command::RestartIce { transport: *transport, local: local.clone(), remote: remote.clone() }
         }
         Command::CloseTransport { transport } => Command::CloseTransport { transport: *transport },
-        Command::PointAlias { alias, kind, target } => {
-            Command::PointAlias { alias: *alias, kind: *kind, target: *target }
+        Command::PointAlias { alias, kind, target, picture } => {
+            Command::PointAlias { alias: *alias, kind: *kind, target: *target, picture: *picture }
         }
         Command::RemoveAlias { alias } => Command::RemoveAlias { alias: *alias },
         Command::RequestKeyframe { source } => Command::RequestKeyframe { source: *source },
