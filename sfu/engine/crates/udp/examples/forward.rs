@@ -1,4 +1,4 @@
-//! The forwarding benchmark without Python, for profilers: `forward VIEWERS SECONDS GSO(on|off)`.
+//! The forwarding benchmark without Python, for profilers: `forward VIEWERS SECONDS GSO(on|off) WORKERS`.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn main() -> std::io::Result<()> {
         warm_up: Duration::from_secs(1),
         spread: Duration::ZERO,
         gso: arguments.get(2).is_none_or(|gso| gso != "off"),
-        workers: 1,
+        workers: number(3, 1.0) as usize,
         profile: Profile::AeadAes128Gcm,
         listening: viewers,
         shed: true,

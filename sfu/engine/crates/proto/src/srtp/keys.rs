@@ -1,13 +1,15 @@
 //! Session keys (RFC 3711 section 4.3) and the two ciphers with what goes into them.
 
+use super::gcm::{self, Gcm};
 use super::{Profile, SrtpError};
-use aws_lc_rs::aead::{Aad, LessSafeKey, Nonce, UnboundKey, AES_128_GCM, AES_256_GCM};
 use aws_lc_rs::cipher::{EncryptingKey, EncryptionContext, UnboundCipherKey, AES_128, AES_256};
 use aws_lc_rs::{constant_time, hmac};
 
+use crate::prefetch::prefetch;
+
 /// HMAC-SHA1 cut to 80 bits.
 const CM_TAG_LEN: usize = 10;
-pub(super) const GCM_TAG_LEN: usize = 16;
+pub(super) const GCM_TAG_LEN: usize = gcm::TAG_LEN;
 const AUTH_KEY_LEN: usize = 20;
 /// What of a compound RTCP packet stays in the clear: the first header and the sender's SSRC.
 pub(super) const RTCP_HEADER_LEN: usize = 8;
@@ -19,7 +21,7 @@ pub(super) enum Session {
     /// Apart, because its key schedules take 1.7 KB.
     Cm(Box<CounterMode>),
     Gcm {
-        cipher: LessSafeKey,
+        cipher: Gcm,
         /// 96 bits.
         salt: u128,
     },
@@ -58,21 +60,27 @@ impl Session {
 
     /// From session keys; `auth` is for AES-CM only.
     pub fn new(profile: Profile, key: &[u8], salt: &[u8], auth: &[u8]) -> Result<Session, SrtpError> {
-        let gcm = match profile {
-            Profile::Aes128CmSha1_80 => {
-                return Ok(Session::Cm(Box::new(CounterMode {
-                    cipher: counter_mode(key)?,
-                    salt: salt.try_into().map_err(|_| SrtpError::BadKey)?,
-                    auth: hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, auth),
-                })))
-            }
-            Profile::AeadAes128Gcm => &AES_128_GCM,
-            Profile::AeadAes256Gcm => &AES_256_GCM,
-        };
-        let key = UnboundKey::new(gcm, key).map_err(|_| SrtpError::BadKey)?;
+        if key.len() != profile.key_len() {
+            return Err(SrtpError::BadKey);
+        }
+        if profile == Profile::Aes128CmSha1_80 {
+            return Ok(Session::Cm(Box::new(CounterMode {
+                cipher: counter_mode(key)?,
+                salt: salt.try_into().map_err(|_| SrtpError::BadKey)?,
+                auth: hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, auth),
+            })));
+        }
         let salt: [u8; 12] = salt.try_into().map_err(|_| SrtpError::BadKey)?;
         let salt = salt.iter().fold(0, |number, &byte| number << 8 | u128::from(byte));
-        Ok(Session::Gcm { cipher: LessSafeKey::new(key), salt })
+        Ok(Session::Gcm { cipher: Gcm::new(key)?, salt })
+    }
+
+    /// Ask for what `seal` will look at.
+    pub fn prefetch(&self) {
+        match self {
+            Session::Cm(cm) => prefetch(&**cm),
+            Session::Gcm { cipher, .. } => cipher.prefetch(),
+        }
     }
 
     pub fn tag_len(&self) -> usize {
@@ -123,10 +131,10 @@ pub(super) fn counter_block(salt: &[u8; 14], ssrc: u32, index: u64) -> [u8; 16] 
 
 /// RFC 7714 section 8.1: SSRC * 2^48 ^ the 48-bit index ^ salt. For RTCP (section 9.1) the index has
 /// only 31 bits, and so the same form.
-fn nonce(salt: u128, ssrc: u32, index: u64) -> Nonce {
+fn nonce(salt: u128, ssrc: u32, index: u64) -> [u8; gcm::NONCE_LEN] {
     let mixed = salt ^ u128::from(ssrc) << 48 ^ u128::from(index & 0xFFFF_FFFF_FFFF);
     let [_, _, _, _, bytes @ ..] = mixed.to_be_bytes();
-    Nonce::assume_unique_for_key(bytes)
+    bytes
 }
 
 /// Where a packet stands: what makes its nonce, and what is authenticated besides it.
@@ -179,10 +187,7 @@ impl Session {
             Session::Gcm { cipher, salt } => {
                 let nonce = nonce(*salt, place.ssrc, place.index);
                 let (header, body) = packet.split_at_mut(header_len);
-                let sealed = place
-                    .with_aad(header, |aad| cipher.seal_in_place_separate_tag(nonce, Aad::from(aad), body))
-                    .expect("a datagram is not too long for GCM");
-                tag.copy_from_slice(sealed.as_ref());
+                tag = place.with_aad(header, |aad| cipher.seal(&nonce, aad, body));
             }
         }
         tag
@@ -207,11 +212,7 @@ impl Session {
             Session::Gcm { cipher, salt } => {
                 let nonce = nonce(*salt, place.ssrc, place.index);
                 let (header, body) = packet.split_at_mut(header_len);
-                place
-                    .with_aad(header, |aad| {
-                        cipher.open_in_place_separate_tag(nonce, Aad::from(aad), tag, body).map(|_| ())
-                    })
-                    .map_err(|_| SrtpError::Authentication)?;
+                place.with_aad(header, |aad| cipher.open(&nonce, aad, body, tag))?;
             }
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! SRTP and SRTCP (RFC 3711) with AES-CM and HMAC-SHA1 or with AES-GCM (RFC 7714), keyed by DTLS
 //! (RFC 5764).
 
+mod gcm;
 mod keys;
 mod protect;
 mod replay;

@@ -24,6 +24,11 @@ impl Protector {
         Protector { rtp, rtcp, rtcp_index }
     }
 
+    /// Ask for what `protect_rtp` will look at.
+    pub fn prefetch(&self) {
+        self.rtp.prefetch();
+    }
+
     /// Protects in place the RTP packet that begins at `start` and ends at the end of `packet`, and
     /// appends the tag. `header_len` counts from `start`. `index` is the 48-bit packet index (rollover
     /// counter << 16 | sequence); the caller never gives the same one twice for an SSRC.

@@ -143,6 +143,9 @@ impl Transport {
         prefetch(self.history.next_places());
         prefetch(&*self.stats);
         self.ice.prefetch();
+        if let Some(keys) = &self.keys {
+            keys.protect.prefetch();
+        }
     }
 
     /// What `prefetch` has brought says where the rest is.
