@@ -15,6 +15,8 @@ LONGEST_STEP_US = PART_US * 9 // 8
 """From one picture to the next, now and then: a part has to hold it; the packager can take an eighth away."""
 PROOFS = 3
 """Intervals seen in a row before the source is trusted: six seconds at a GOP of 2 s."""
+MOST_PROOFS = 24
+"""Each time that it disappoints it takes twice as many, up to 48 s: each time costs two discontinuities."""
 
 
 class GopWatch:
@@ -24,29 +26,30 @@ class GopWatch:
         self._cut_us: int | None = None
         self._last_us: int | None = None
         self._proofs = 0
+        self._needed = PROOFS
         self._restarted = False
 
     @property
     def regular(self) -> bool:
         """The last keyframes all came where segments can be cut, no picture was reordered, and each came
         while a part could still hold the one before."""
-        return self._proofs >= PROOFS
+        return self._proofs >= self._needed
 
     def restart(self) -> None:
         """Another source: its first keyframe cuts, wherever it is, and nothing is proved. What is due is due
         all the same: its first keyframe may take long."""
         self._restarted = True
-        self._proofs = 0
+        self._proofs, self._needed = 0, PROOFS
 
     def push(self, at_us: int, *, keyframe: bool) -> bool:
         """Whether a segment begins with this unit."""
         longest_us = LONGEST_STEP_US if self.regular else PART_US
         if self._last_us is not None and not 0 < at_us - self._last_us <= longest_us:
-            self._proofs = 0  # a pause; or B-frames: times fall in decoding order
+            self._doubt()  # a pause; or B-frames: times fall in decoding order
         self._last_us = at_us
         if not keyframe:
             if self.overdue(at_us):
-                self._proofs = 0
+                self._doubt()
             return False
         if self._cut_us is None or self._restarted:
             self._cut_us, self._restarted = at_us, False
@@ -54,9 +57,17 @@ class GopWatch:
         length_us = at_us - self._cut_us
         if length_us < SHORTEST_US:
             return False
-        self._proofs = self._proofs + 1 if length_us <= LONGEST_US else 0
         self._cut_us = at_us
+        if length_us <= LONGEST_US:
+            self._proofs += 1
+        else:
+            self._doubt()
         return True
+
+    def _doubt(self) -> None:
+        if self.regular:
+            self._needed = min(MOST_PROOFS, 2 * self._needed)
+        self._proofs = 0
 
     @property
     def limit_us(self) -> int:

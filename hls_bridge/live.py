@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Collection
 
 from hls_bridge.fragmented_mp4 import timescale
@@ -16,6 +17,8 @@ from hls_bridge.track import ClosedSegment, Track
 __all__ = ["Live"]
 
 log = logging.getLogger(__name__)
+
+_INIT = re.compile(r"([^/]+)/init-(\d{1,9})\.mp4")
 
 SEGMENTS_TO_BEGIN = 3
 """Players that know no parts begin three target durations from the end (HOLD-BACK, RFC 8216bis 4.4.3.8)."""
@@ -40,7 +43,7 @@ class Live:
         time, before it is in a playlist."""
         self.tracks: dict[str, Track] = {}
         self.ended = False
-        self.inits: dict[str, bytes] = {}
+        self._inits: dict[tuple[int, str], bytes] = {}
         self._specs: dict[str, TrackSpec] = {}
         self._clock = ProgramClock(now_us, wall_us)
         self._on_closed = on_closed
@@ -95,7 +98,8 @@ class Live:
 
     def init(self, name: str) -> bytes | None:
         """``{track}/init-{epoch}.mp4`` by that name."""
-        return self.inits.get(name)
+        found = _INIT.fullmatch(name)
+        return self._inits.get((int(found[2]), found[1])) if found else None
 
     def part(self, track: str, msn: int, index: int) -> bytes | None:
         return self._parts.get((track, msn, index))
@@ -202,7 +206,7 @@ class Live:
         behind = self._parts[source, newest_msn, newest]
         # Any block of sound can be decoded; of pictures the IDR that begins the segment.
         again = stand_in(behind if sound else self._parts[source, newest_msn, 0], behind)
-        ticks = timescale(self.inits[f"{source}/init-{self._epoch}.mp4"])
+        ticks = timescale(self._inits[self._epoch, source])
         start_us = again.start * 1_000_000 // ticks
         end_us = (again.start + again.duration) * 1_000_000 // ticks
         return Part(source, msn - self._base_msn, index, start_us, end_us - start_us, True, True, again.data)
@@ -213,6 +217,7 @@ class Live:
             # What a crash kept one rung from making won't come: whatever follows is of the new epoch.
             self._fill_gap(track, self._next_msn)
         self._epoch += 1
+        self._forget_inits()
         self._ending = False
         self._base_msn = self._next_msn
         self._specs = {}
@@ -232,7 +237,7 @@ class Live:
 
     def _add_track(self, spec: TrackSpec) -> None:
         self._specs[spec.name] = spec
-        self.inits[f"{spec.name}/init-{self._epoch}.mp4"] = spec.init
+        self._inits[self._epoch, spec.name] = spec.init
         track = self.tracks.get(spec.name)
         if track is None:
             track = self.tracks[spec.name] = Track(spec, Bandwidth(spec.bitrate_bps))
@@ -333,6 +338,13 @@ class Live:
         index = 0
         while self._parts.pop((source, msn, index), None) is not None:
             index += 1
+
+    def _forget_inits(self) -> None:
+        """Of epochs that are in no window any more. One more is kept: the first segment may be a gap, which
+        names the init segment before it."""
+        windows = [t.segments[0].epoch for t in self.tracks.values() if t.segments and not t.stopped]
+        oldest = min(windows, default=self._epoch) - 1
+        self._inits = {key: init for key, init in self._inits.items() if key[0] >= oldest}
 
     def _close_all(self) -> set[str]:
         changed = set()

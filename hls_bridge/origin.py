@@ -167,11 +167,6 @@ class Origin:
         counts = [broadcast.viewers.count(now_us) for broadcast in self._broadcasts.values()]
         return sum(exact for exact, _ in counts), sum(estimated for _, estimated in counts)
 
-    def unasked(self, stream_id: str, track: str, for_us: int) -> bool:
-        """Whether nobody has asked for a track for that long: a delisted rung may stop."""
-        broadcast = self._broadcasts[stream_id]
-        return clocks()[0] - broadcast.asked_us.get(track, 0) > for_us
-
     def live(self, stream_id: str, session: str) -> Broadcast:
         """The broadcast that memory holds under these names. Raises NotFound."""
         broadcast = self._broadcasts.get(stream_id)

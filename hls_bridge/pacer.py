@@ -32,10 +32,6 @@ class Pacer(Generic[T]):
         self.dropped = 0
         self.repeats = 0
 
-    @property
-    def next_slot(self) -> int:
-        return self._next
-
     def push(self, picture: T, at_us: int) -> list[Paced[T]]:
         """A picture that belongs at ``at_us``: what can be shown now."""
         slot = (at_us * self._fps + 500_000) // 1_000_000

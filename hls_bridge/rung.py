@@ -43,6 +43,7 @@ class Picture:
 
 
 _Item = Picture | frozenset[str] | threading.Event | None
+"""What a rung's thread takes: a picture, names of rungs that shall run, somebody who waits, the end."""
 
 
 class Rung(threading.Thread):
@@ -69,9 +70,7 @@ class Rung(threading.Thread):
         self._emit = emit
         self._codec_name = codec_name
         self._on_scaled = on_scaled
-        self._queue: queue.SimpleQueue[Picture | frozenset[str] | threading.Event | None] = (
-            queue.SimpleQueue()
-        )
+        self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
         self._scaler = VideoReformatter()
         self._encoder: VideoEncoder | None = None
         self._packager: TrackPackager | None = None

@@ -37,7 +37,6 @@ class OpusDecoder:
         self._context.thread_count = 1
         self._to_stereo = AudioResampler(format="fltp", layout="stereo", rate=SAMPLE_RATE)
         self._expected: int | None = None
-        self.broken = 0
 
     def decode(self, unit: AccessUnit) -> tuple[Pcm, int]:
         """Samples of shape (n, 2), and by how many of them they begin before the unit's own time."""
@@ -49,8 +48,7 @@ class OpusDecoder:
                 for out in self._to_stereo.resample(_untimed(frame))
             ]
         except av.FFmpegError:
-            self.broken += 1
-            frames = []
+            frames = []  # broken: as if it had been lost
         blocks = [frame.to_ndarray().T for frame in frames]
         gap = 0
         if self._expected is not None and 0 < unit.rtp_time - self._expected <= LONGEST_GAP:
@@ -81,15 +79,6 @@ class SoundPath:
         self._encoded: list[tuple[int, Pcm]] = []
         """Sound that is encoded but in no part yet, with its place in samples."""
         self._position = self._packaged = 0
-
-    @property
-    def position_us(self) -> int | None:
-        """Time line position behind the newest sample; None before the first epoch."""
-        return self._timeline.position_us if self._timeline else None
-
-    @property
-    def steady_ppm(self) -> float:
-        return self._timeline.steady_ppm if self._timeline else 0.0
 
     def restart(self, start_us: int) -> TrackSpec:
         """A new encoder and init segment. The first epoch begins at ``start_us``; later ones where the
