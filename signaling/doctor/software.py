@@ -9,8 +9,7 @@ import av.codec
 
 from hls_bridge.encoder import NoEncoder, h264_encoder_name
 from signaling.doctor.finding import Finding
-from signaling.http.pages import Pages
-from signaling.node import STATIC
+from signaling.http.pages import STATIC, Pages
 from signaling.settings import Settings
 
 __all__ = ["check"]
