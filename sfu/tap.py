@@ -17,8 +17,8 @@ __all__ = ["EngineInjector", "EngineTap"]
 
 
 class EngineTap:
-    """media.Tap over an engine's tap. ``on_closed`` is called once; ``select`` and ``ask`` replace
-    what select_encoding() and request_keyframe() do (a relay passes them on)."""
+    """media.Tap over an engine's tap. ``on_closed`` is called once; ``select`` replaces what
+    select_encoding() does (a relay passes it on)."""
 
     def __init__(
         self,

@@ -28,12 +28,6 @@ class TaskOwner:
         task.add_done_callback(self._done)
         return task
 
-    async def drain(self) -> None:
-        """Wait until no task is left, those included that are started meanwhile."""
-        current = asyncio.current_task()
-        while tasks := [task for task in self._tasks if task is not current]:
-            await asyncio.wait(tasks)
-
     async def close(self) -> None:
         current = asyncio.current_task()
         while tasks := [task for task in self._tasks if task is not current]:

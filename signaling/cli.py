@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from signaling import configuration
+from signaling.version import package_version
 
 __all__ = ["main"]
 
@@ -46,15 +47,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         return serve.run(settings, demonstration)
     return serve.run(settings)
-
-
-def package_version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("spillway")
-    except PackageNotFoundError:
-        return "0+source"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -9,20 +9,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 from collections.abc import AsyncIterator, Coroutine
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from mixer.controller import Mixers
 from mixer.messages import Problem
-from sfu.node import Sfu
 from signaling.admission import Admission
 from signaling.archive import open_index
 from signaling.auth.identity import Identity
@@ -30,6 +26,8 @@ from signaling.auth.passwords import Passwords
 from signaling.auth.playback_tokens import PlaybackTokens
 from signaling.auth.stream_keys import StreamKeys
 from signaling.clock import Clock
+from signaling.database import node_database
+from signaling.engine import open_engine
 from signaling.errors import StartError
 from signaling.gateway.gateway import Gateway
 from signaling.gateway.stage import StageEvents
@@ -46,7 +44,7 @@ from signaling.http.health import HealthRoutes, State
 from signaling.http.metrics import MetricsRoutes
 from signaling.http.node_descriptions import HEALTH, METRICS
 from signaling.http.origin import Origins
-from signaling.http.pages import Pages
+from signaling.http.pages import STATIC, Pages
 from signaling.http.passes import Passes
 from signaling.http.resolver import RequestResolver
 from signaling.http.stage import StageRoutes
@@ -54,44 +52,36 @@ from signaling.http.streams import StreamRoutes
 from signaling.http.viewing import ViewingRoutes
 from signaling.installation import Installation
 from signaling.links import Listeners
-from signaling.listening import BACKLOG, listen, local_url, port_refused, tls_context
+from signaling.listening import BACKLOG, listen, local_url, tls_context
 from signaling.live import LiveStreams
 from signaling.media import Media, NoMedia
 from signaling.metrics import Metrics
 from signaling.mixer_metrics import MixerCollector
+from signaling.mixing import mixer_arguments
+from signaling.owned import owned
 from signaling.rate_limits import RateLimits
 from signaling.seat_calls import SeatCalls
 from signaling.settings import Settings
 from signaling.stage import Stages
-from signaling.store.database import open_database
-from signaling.store.interfaces import StoreUnreachable
 from signaling.store.room import Room
 from signaling.store.sql_accounts import SqlAccounts
 from signaling.store.sql_assets import SqlAssets
 from signaling.store.sql_invites import SqlInvites
 from signaling.store.sql_streams import SqlStreams
+from signaling.version import package_version
 from signaling.viewing import open_replica, open_viewing
 from signaling.views import Views
-from signaling.webrtc import WebRtc, sfu_config
+from signaling.webrtc import WebRtc
 
 __all__ = ["Node", "open_node"]
 
 log = logging.getLogger("spillway.node")
 
-STATIC = Path(__file__).parent / "static"
 DRAIN_S = 3.0
 """How long requests under way may take at the end."""
 PROBE_S = 2.0
 
 UNSUPPORTED = ("cassandra_hosts", "dynamodb_url")
-
-PROGRAM_BITRATES = {
-    360: (800_000, 1_100_000),
-    540: (1_500_000, 2_100_000),
-    720: (2_500_000, 3_500_000),
-    1080: (4_500_000, 6_000_000),
-}
-"""Target and ceiling of the mixed program by its height, in bits per second."""
 
 
 class Node:
@@ -175,9 +165,8 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
         )
         listener = listen(settings.host, settings.http_port)
         stack.callback(listener.close)
-        database = await _database(settings)
-        stack.push_async_callback(database.dispose)
-        await _end_what_crashed(database, installation.node_id, settings, clock)
+        opened = node_database(settings, installation.node_id, clock)
+        database = await stack.enter_async_context(opened)
         node = Node(settings, clock, installation, database)
         stack.callback(node.passwords.close)
         node.url = local_url(listener, secure=secure)
@@ -196,10 +185,10 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
         stages, origin = None, None
         features: list[object] = []
         if settings.runs("engine"):
-            sfu = await stack.enter_async_context(_engine(settings, clock))
+            sfu = await stack.enter_async_context(open_engine(settings, clock))
             stages = Stages(sfu, node.invites, node.assets, clock)
             if settings.runs("mixer"):
-                arguments = _mixer_arguments(settings.program_height)
+                arguments = mixer_arguments(settings.program_height)
                 mixers = Mixers(sfu, arguments, node.mixer_noticed, node.assets.data)
                 node.metrics.registry.register(MixerCollector(mixers))
             webrtc = WebRtc(
@@ -285,10 +274,10 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
             resolver=RequestResolver(node.origins, node.identity),
             metrics=node.metrics,
             headers=security,
-            version=_version(),
+            version=package_version(),
             middlewares=[node.pages.missing] if settings.runs("api") else [],
         )
-        await stack.enter_async_context(_owned(work))
+        await stack.enter_async_context(owned(work))
         access_log = logging.getLogger("spillway.access") if settings.access_log else None
         runner = Runner(
             app,
@@ -339,76 +328,3 @@ def _api(node: Node, views: Views, listeners: Listeners) -> tuple[list[Mount], l
         clock=node.clock,
     )
     return [*mounts, Mount(node.pages.routes())], [accounts, streams]
-
-
-def _mixer_arguments(height: int | None) -> dict[str, object]:
-    """1080p takes three quarters of a core for two hosts; a small machine has to do with 720p."""
-    height = height or (1080 if (os.cpu_count() or 1) >= 4 else 720)
-    bitrate_bps, max_bitrate_bps = PROGRAM_BITRATES[height]
-    return {
-        "width": height * 16 // 9,
-        "height": height,
-        "bitrate_bps": bitrate_bps,
-        "max_bitrate_bps": max_bitrate_bps,
-    }
-
-
-async def _end_what_crashed(database: AsyncEngine, node_id: str, settings: Settings, clock: Clock) -> None:
-    """End what the node left live when it was killed. Raises StartError."""
-    try:
-        await SqlStreams(database).end_all_of(node_id, clock.now())
-    except DBAPIError as error:
-        raise StartError(f"{_where(settings)}: the database can't be written: {error.orig}") from None
-
-
-def _where(settings: Settings) -> str:
-    """The setting that says where the database is."""
-    return "data_dir" if settings.database_url is None else "database_url"
-
-
-async def _database(settings: Settings) -> AsyncEngine:
-    url = settings.database_url.get_secret_value() if settings.database_url else None
-    try:
-        return await open_database(url, settings.data_dir)
-    except StoreUnreachable as error:
-        raise StartError(f"{_where(settings)}: {error}") from None
-
-
-@contextlib.asynccontextmanager
-async def _engine(settings: Settings, clock: Clock) -> AsyncIterator[Sfu]:
-    """Raises StartError."""
-    sfu = Sfu(sfu_config(settings), now=clock.now)
-    try:
-        await sfu.__aenter__()
-    except ImportError as error:
-        raise StartError(f"roles: the engine can't be loaded ({error}); `make setup` builds it") from None
-    except OSError as error:
-        raise port_refused("rtc_port", settings.host, settings.rtc_port, error) from None
-    async with contextlib.AsyncExitStack() as stack:
-        stack.push_async_exit(sfu.__aexit__)
-        yield sfu
-
-
-@contextlib.asynccontextmanager
-async def _owned(work: list[Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
-    """Tasks that live as long as the node; one that fails ends the node."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(each) for each in work]
-            try:
-                yield
-            finally:
-                for task in tasks:
-                    task.cancel()
-    except BaseExceptionGroup as errors:
-        # What was raised beside the tasks, e.g. a StartError, goes on as itself.
-        if len(errors.exceptions) == 1:
-            raise errors.exceptions[0] from None
-        raise
-
-
-def _version() -> str:
-    try:
-        return version("spillway")
-    except PackageNotFoundError:
-        return "0"

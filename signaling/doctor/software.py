@@ -12,8 +12,7 @@ from mixer.composite import CompositorUnavailable, open_compositor
 from mixer.encode import NoVideoEncoder, VideoEncoder
 from mixer.messages import MixerConfig
 from signaling.doctor.finding import Finding
-from signaling.http.pages import Pages
-from signaling.node import STATIC
+from signaling.http.pages import STATIC, Pages
 from signaling.settings import Settings
 
 __all__ = ["check"]

@@ -9,7 +9,10 @@ from aiohttp.typedefs import Handler
 
 from signaling.problems import CATALOGUE, problem
 
-__all__ = ["PAGES", "Pages"]
+__all__ = ["PAGES", "STATIC", "Pages"]
+
+STATIC = Path(__file__).parents[1] / "static"
+"""Where the pages are built to."""
 
 PAGES = ("/", "/watch/{stream_id}", "/studio", "/studio/{stream_id}", "/dashboard")
 FOREVER = "public, max-age=31536000, immutable"

@@ -17,7 +17,8 @@ from aiortc import (
 )
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamError, VideoStreamTrack
 
-from sfu.host import ReceivedTrack, StageHost
+from sfu.host import StageHost
+from sfu.host_subscriber import ReceivedTrack
 from tests.udp_relay import UdpRelay
 
 __all__ = ["Colour", "Host", "loudest_tone"]

@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+import signaling.engine
 import signaling.node
 from hls_bridge.origin import Origin
 from hls_bridge.part import EpochStart, Part, PartGroup, TrackSpec
@@ -38,7 +39,7 @@ async def test_a_node_answers_players(
     monkeypatch.setattr(signaling.node, "with_hot_path", with_seen_origin)
     engine = FakeMedia()
     monkeypatch.setattr(
-        signaling.node, "Sfu", lambda _, **kwargs: Sfu(SfuConfig(host=("127.0.0.1",)), engine=engine)
+        signaling.engine, "Sfu", lambda _, **kwargs: Sfu(SfuConfig(host=("127.0.0.1",)), engine=engine)
     )
     roles = ["api", "gateway", "engine", "origin", "bridge"]
     settings = node_settings(tmp_path, roles=roles, rtc_port=0, access_log=True)

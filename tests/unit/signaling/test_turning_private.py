@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-import signaling.node
+import signaling.engine
 from sfu.config import SfuConfig
 from sfu.node import Sfu
 from signaling.node import Node, open_node
@@ -40,7 +40,7 @@ async def test_viewers_leave_and_only_those_who_may_come_again(
 ) -> None:
     engine = FakeMedia()
     monkeypatch.setattr(
-        signaling.node, "Sfu", lambda _, now: Sfu(SfuConfig(host=("127.0.0.1",)), engine=engine)
+        signaling.engine, "Sfu", lambda _, now: Sfu(SfuConfig(host=("127.0.0.1",)), engine=engine)
     )
     settings = node_settings(tmp_path, roles=["api", "gateway", "engine"], rtc_port=0)
     async with open_node(settings, clock) as node, aiohttp.ClientSession() as session:
