@@ -239,13 +239,14 @@ def _host(stage: Stage, host: Participant) -> SetHost:
             return None
         return VideoSource(found, tuple(rid for rid in track.encodings if rid))
 
+    # Camera and microphone keep their places while they are muted; a muted screen is no screen.
     return SetHost(
         host.participant_id,
         host.name,
         sound=source("microphone"),
         camera=video("camera"),
-        screen=video("screen"),
-        screen_sound=source("screen-audio"),
+        screen=None if controls.video_muted else video("screen"),
+        screen_sound=None if controls.audio_muted else source("screen-audio"),
         gain_db=controls.gain_db,
         sound_muted=controls.audio_muted,
         video_muted=controls.video_muted,

@@ -43,8 +43,8 @@ class Reentries:
             return None
         return self._known.get(hash_secret(secret))
 
-    def end(self, stream_id: str, participant_id: str) -> None:
-        """What they were given lets nobody in from here on."""
+    def end(self, stream_id: str, participant_id: str | None = None) -> None:
+        """What they were given (None: all of the stream) lets nobody in from here on."""
         for key, known in list(self._known.items()):
-            if (known.stream_id, known.participant_id) == (stream_id, participant_id):
+            if known.stream_id == stream_id and participant_id in (None, known.participant_id):
                 del self._known[key]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +36,7 @@ from signaling.stage_tiles import stage_tiles
 from signaling.store.interfaces import Assets, Invites
 from signaling.store.records import Invite, StreamRecord
 
-__all__ = ["OWNER", "Entry", "Stages", "describe"]
+__all__ = ["OWNER", "Entry", "Stages"]
 
 log = logging.getLogger("spillway.stage")
 
@@ -210,8 +210,9 @@ class Stages:
         return parse_layout(self._layouts.get(stream_id, {})).assets
 
     def forget(self, stream_id: str) -> None:
-        """The stream was deleted."""
+        """The stream was deleted: who is on its stage leaves, and nobody comes back."""
         self._layouts.pop(stream_id, None)
+        self._reentries.end(stream_id)
         for key, entry in list(self._entries.items()):
             if key[0] == stream_id:
                 self._sfu.tasks.spawn(self.leave(entry, "deleted"), "leave a deleted stream")
@@ -292,11 +293,3 @@ def _participant(stage: Stage, host: Participant) -> StageParticipant:
         ],
         speaking=host.participant_id in stage.speaking,
     )
-
-
-def describe(received: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """Tracks by mid, for the acknowledgement of ``subscribe``."""
-    return {
-        mid: {"participant_id": each.participant_id, "kind": each.kind, "source": each.source}
-        for mid, each in received.items()
-    }

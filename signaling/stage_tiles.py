@@ -17,7 +17,7 @@ DIGITS = 6
 
 def stage_tiles(stage: Stage, spec: LayoutSpec) -> list[TileView]:
     """Of the hosts who send, back to front. As a ``custom`` layout they show what ``spec`` does."""
-    hosts = [Host(each.participant_id, each.name, _shares_screen(each)) for each in stage.sending]
+    hosts = [Host(each.participant_id, each.name, _shares_screen(stage, each)) for each in stage.sending]
     return tiles_of(arrange(hosts, spec, (WIDTH, HEIGHT), stage.speaker))
 
 
@@ -26,9 +26,9 @@ def tiles_of(arrangement: Arrangement) -> list[TileView]:
     return [_view(tile, z, arrangement) for z, tile in enumerate(arrangement.tiles)]
 
 
-def _shares_screen(host: Participant) -> bool:
+def _shares_screen(stage: Stage, host: Participant) -> bool:
     screen = host.track_from("screen")
-    return screen is not None and not screen.closed and screen.codec is not None
+    return screen is not None and not screen.closed and screen.codec is not None and not stage.muted(screen)
 
 
 def _view(tile: Tile, z: int, arrangement: Arrangement) -> TileView:

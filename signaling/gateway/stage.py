@@ -11,13 +11,14 @@ from typing import Annotated, Literal
 
 from pydantic import StringConstraints
 
+from sfu.host_subscriber import ReceivedTrack
 from sfu.resource import as_problems
 from signaling.auth.identity import Identity
 from signaling.gateway.client import Client
 from signaling.gateway.gateway import Gateway
 from signaling.models import Name, Request
 from signaling.problems import problem
-from signaling.stage import Entry, Stages, describe
+from signaling.stage import Entry, Stages
 from signaling.store.records import StreamRecord
 
 __all__ = ["EnterRequest", "LookRequest", "PublishRequest", "StageEvents", "SubscribeRequest"]
@@ -153,7 +154,7 @@ class StageEvents:
         entry = self._entry(client)
         with as_problems():
             sdp, received = await entry.host.subscribe(request.sdp)
-        return {"sdp": sdp, "tracks": describe(received)}
+        return {"sdp": sdp, "tracks": _by_mid(received)}
 
     async def _leave(self, client: Client, _: None) -> Mapping[str, object]:
         entry = self._entries.pop(client.sid, None)
@@ -197,3 +198,10 @@ class StageEvents:
     def _stage_changed(self, stream_id: str) -> None:
         self._changed.add(stream_id)
         self._wake.set()
+
+
+def _by_mid(received: Mapping[str, ReceivedTrack]) -> dict[str, dict[str, str]]:
+    return {
+        mid: {"participant_id": each.participant_id, "kind": each.kind, "source": each.source}
+        for mid, each in received.items()
+    }

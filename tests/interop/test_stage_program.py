@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mixer.layout import Host, LayoutSpec, Subject, arrange
+from signaling.stage_tiles import stage_tiles
 from tests.interop.mixed_show import Watching, near, open_show
 from tests.interop.node_app import eventually
 from tests.interop.stage_host import Colour
@@ -59,6 +60,19 @@ async def test_a_screen_beside_the_camera() -> None:
         await eventually(others_see_both)
         # the screen stands in front, both cameras beside it
         with_screen = cameras | {Subject("ada", "screen"): SCREEN}
+        await eventually(lambda: show_all(tiles(watching, spec, screen=True), with_screen))
+
+        # what the owner hides is gone from the picture, the screen's tile with it
+        show.stream.stage.control("ada", video_muted=True)
+        bob_alone = Subject("bob", "camera")
+        await eventually(
+            lambda: (
+                abs(tiles(watching, spec, screen=False).get(bob_alone, 0) - BOB) < 12
+                and {each.participant_id for each in stage_tiles(show.stream.stage, spec)} == {"ada", "bob"}
+            )
+        )
+        assert len(stage_tiles(show.stream.stage, spec)) == 2
+        show.stream.stage.control("ada", video_muted=False)
         await eventually(lambda: show_all(tiles(watching, spec, screen=True), with_screen))
 
         await ada.unshare()

@@ -139,6 +139,17 @@ async def test_a_revoked_invite_ends_with_who_used_it(show: Show, open_page: Ope
     assert (await show.call("DELETE", f"/invites/{invite}")).problem == "invite-not-found"
 
 
+async def test_with_the_stream_its_stage_ends(show: Show, open_page: Open) -> None:
+    invite, page = await show.invite(), await open_page()
+    entered = await page.call("stage:enter", {"invite": invite, "name": "Bob"})
+    assert (await show.call("DELETE", "")).status == 204
+    assert (await page.next("notice"))["type"] == "stream-deleted"
+    for secret in (entered["reentry"], invite):
+        for event in ("stage:look", "stage:enter"):
+            refused = await page.call(event, {"invite": secret})
+            assert refused["problem"]["type"] == "/problems/wrong-invite", (event, secret[:3])
+
+
 async def test_one_host_too_many_keeps_the_invite(show: Show, open_page: Open) -> None:
     pages = [await open_page() for _ in range(3)]
     invites = [await show.invite(name=name) for name in ("Bob", "Cy", "Dee")]

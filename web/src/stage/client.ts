@@ -110,7 +110,7 @@ export class StageClient {
       this.gateway.events.on("stage", (view) => this.follow(view)),
       this.gateway.events.on("connected", () => void this.reenter()),
       this.gateway.events.on("notice", (notice) => {
-        if (notice.type.startsWith("stage-")) void this.end(notice.text);
+        if (notice.type.startsWith("stage-") || notice.type === "stream-deleted") void this.end(notice.text);
       }),
     ];
   }
