@@ -30,11 +30,14 @@ __all__ = ["Program", "ProgramSettings"]
 
 log = logging.getLogger(__name__)
 
-START_PATIENCE_US = 1_000_000
-"""How long the first epoch waits for the second track: a WebRTC publisher's tracks start within 0.3 s."""
+SOUND_PATIENCE_US = 1_000_000
+"""How long the first epoch waits for sound: a WebRTC publisher's tracks start within 0.3 s."""
+TRACK_PATIENCE_US = 3_000_000
+"""How long it waits for packets of a picture: a black one costs a discontinuity, and a worker that
+starts anew on a busy machine may hear for a second before it sees."""
 PICTURE_PATIENCE_US = 5_000_000
 """How long it waits for the first picture of a track whose packets come: two GOPs of 2 s, and a decoder that
-starts while the machine is busy. A black one would cost a discontinuity."""
+starts while the machine is busy."""
 RATE_UNITS = 8
 """Frames from which the frame rate is taken."""
 DECODERS = {"h264": "h264", "vp8": "vp8", "vp9": "vp9", "av1": "libdav1d"}
@@ -111,7 +114,7 @@ class Program:
             if machine is not None and (deadline := machine.next_deadline_us) and deadline <= now_us:
                 self._units(kind, machine.push((), now_us), now_us)
         if self._epoch is None:
-            patience_us = PICTURE_PATIENCE_US if self._machines.get("video") else START_PATIENCE_US
+            patience_us = PICTURE_PATIENCE_US if self._machines.get("video") else TRACK_PATIENCE_US
             if self._first_us is not None and now_us - self._first_us > patience_us:
                 self._start_without_picture(now_us)
             return
@@ -215,7 +218,7 @@ class Program:
         self._frames += 1
         if self._epoch is None:
             sound_known = "audio" in self._newest_rtp
-            waited = self._first_us is None or now_us - self._first_us > START_PATIENCE_US
+            waited = self._first_us is None or now_us - self._first_us > SOUND_PATIENCE_US
             if len(self._rtp_times) <= RATE_UNITS or not (sound_known or waited):
                 return
             self._restart(at_us, None)

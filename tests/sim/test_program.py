@@ -225,6 +225,10 @@ def test_a_picture_that_is_on_its_way_is_waited_for() -> None:
     run = simulate([late, Feed(OPUS, ends_s=6)], until_s=6)
     check(run)
     assert [(e.tracks[0].width, e.tracks[0].height) for e in run.epochs] == [(360, 640)]
+    later = Feed(H264, begins_s=2.5, ends_s=6, width=360, height=640)
+    run = simulate([later, Feed(OPUS, ends_s=6)], until_s=6)
+    check(run)
+    assert [(e.tracks[0].width, e.tracks[0].height) for e in run.epochs] == [(360, 640)]
     run = simulate([Feed(H264, ends_s=9, gop=240, skip=[(0, 0.1)]), Feed(OPUS, ends_s=7)], until_s=7)
     assert len(run.epochs) == 1, "sound alone begins in the end"
     assert len(run.play(0, "sound")) > 1.5 * 46
