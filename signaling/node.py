@@ -51,6 +51,7 @@ from signaling.http.stage import StageRoutes
 from signaling.http.streams import StreamRoutes
 from signaling.http.viewing import ViewingRoutes
 from signaling.installation import Installation
+from signaling.judgement import judge_forever
 from signaling.links import Listeners
 from signaling.listening import BACKLOG, listen, local_url, tls_context
 from signaling.live import LiveStreams
@@ -204,6 +205,7 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
             )
             node.media = webrtc
             mounts.append(webrtc.mount())
+            work.append(judge_forever(webrtc.judge_viewers))
             if hls:
                 admission = Admission(node.streams, node.identity, clock)
                 viewing = await stack.enter_async_context(
@@ -263,7 +265,7 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
             events = StreamEvents(node.gateway, node.identity, views, node.passes, seats, listeners, clock)
             node.live.listen(seats)
             node.live.listen(events)
-            work += [seats.run(), events.run(), events.run_judgement()]
+            work += [seats.run(), events.run(), judge_forever(events.judge)]
             if stages is not None:
                 work.append(StageEvents(node.gateway, node.identity, stages).run())
             mounts.append(Mount(node.gateway.routes()))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Annotated
@@ -24,10 +23,6 @@ from signaling.views import Views
 
 __all__ = ["JoinRequest", "StreamEvents"]
 
-log = logging.getLogger("spillway.gateway")
-
-JUDGED_S = 5.0
-"""How long somebody may stay what they are after their playback token or account token has ended."""
 VIEWERS_S = 0.5
 """Viewer counts of a stream go out at most twice a second, however many come and go."""
 
@@ -106,21 +101,8 @@ class StreamEvents:
             await asyncio.sleep(VIEWERS_S)
             self.flush_viewers()
 
-    async def run_judgement(self) -> None:
-        """Sign out whose account token has ended, dismiss whoever may watch no longer, until cancelled."""
-        failing = False
-        while True:
-            await asyncio.sleep(JUDGED_S)
-            try:
-                await self._judge_all()
-            except Exception:  # a store that fails for a moment: they are judged the next time
-                if not failing:
-                    log.exception("the store can't say who may watch; trying again every %g s", JUDGED_S)
-                failing = True
-            else:
-                failing = False
-
-    async def _judge_all(self) -> None:
+    async def judge(self) -> None:
+        """Sign out whose account token has ended, dismiss whoever may watch no longer."""
         await self._gateway.judge_accounts()
         now = self._clock.now()
         for client in self._gateway.joined():

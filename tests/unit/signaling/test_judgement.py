@@ -9,7 +9,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from signaling.gateway import streams, transport
+from signaling import judgement
+from signaling.gateway import transport
 from signaling.node import Node, open_node
 from tests.unit.signaling.conftest import Api, ManualClock, node_settings, until
 from tests.unit.signaling.test_gateway import Open, open_page
@@ -22,7 +23,7 @@ WEBSOCKET = "/socket.io/?EIO=4&transport=websocket"
 @pytest.fixture
 async def node(tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Node]:
     """That judges at once, and takes few connections."""
-    monkeypatch.setattr(streams, "JUDGED_S", 0.02)
+    monkeypatch.setattr(judgement, "JUDGED_S", 0.02)
     settings = node_settings(
         tmp_path,
         roles=["api", "gateway", "engine"],

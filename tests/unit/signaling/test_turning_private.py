@@ -35,34 +35,40 @@ class FakeMedia(FakeEngine):
         return Counter()
 
 
-async def test_viewers_leave_and_only_those_who_may_come_again(
-    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> FakeMedia:
+    """Of the next node."""
     engine = FakeMedia()
     monkeypatch.setattr(
         signaling.engine, "Sfu", lambda _, now: Sfu(SfuConfig(host=("127.0.0.1",)), engine=engine)
     )
+    return engine
+
+
+async def test_viewers_leave_and_only_those_who_may_come_again(
+    tmp_path: Path, clock: ManualClock, engine: FakeMedia
+) -> None:
     settings = node_settings(tmp_path, roles=["api", "gateway", "engine"], rtc_port=0)
     async with open_node(settings, clock) as node, aiohttp.ClientSession() as session:
         api = Api(node, session)
         token = await api.sign_up()
         made = await api.make_stream(token)
         path = f"/api/v1/streams/{made['stream_id']}"
-        await _go_live(node, session, engine, made)
-        watching = await _watch(node, session, made["stream_id"])
+        await go_live(node, session, engine, made)
+        watching = await watch(node, session, made["stream_id"])
         assert watching.status == 201
         answer = await api.call("PATCH", path, {"visibility": "private"}, token)
         assert answer.status == 200
         gone = await api.call("DELETE", watching.headers["Location"])
         assert (gone.status, gone.json["reason"]) == (410, "private")
-        assert (await _watch(node, session, made["stream_id"])).status == 401
-        again = await _watch(node, session, made["stream_id"], token)
+        assert (await watch(node, session, made["stream_id"])).status == 401
+        again = await watch(node, session, made["stream_id"], token)
         assert again.status == 201
         await api.call("PATCH", path, {"visibility": "private", "title": "Other"}, token)
         assert (await api.call("DELETE", again.headers["Location"])).status == 200
 
 
-async def _go_live(
+async def go_live(
     node: Node, session: aiohttp.ClientSession, engine: FakeEngine, made: dict[str, Any]
 ) -> None:
     headers = SDP | {"Authorization": f"Bearer {made['stream_key']}"}
@@ -73,7 +79,7 @@ async def _go_live(
     await asyncio.sleep(0.05)
 
 
-async def _watch(
+async def watch(
     node: Node, session: aiohttp.ClientSession, stream_id: str, token: str | None = None
 ) -> aiohttp.ClientResponse:
     headers = SDP | ({"Authorization": f"Bearer {token}"} if token else {})
