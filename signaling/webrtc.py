@@ -155,11 +155,16 @@ class WebRtc:
     async def _authorize(self, key: str) -> PublishGrant:
         if key.startswith(INVITE):
             return await self._stages.authorize(key)
-        stream_id = await self._keys.stream_of(key)
-        if stream_id is None:
+        while True:
+            generation = self._keys.generation
+            stream_id = await self._keys.stream_of(key)
+            stream = None if stream_id is None else await self._streams.get(stream_id)
+            # A rotation while the database answered: the answer may be of before.
+            if generation == self._keys.generation:
+                break
+        if stream is None:
             raise problem("wrong-key", "This is not, or no longer, the key of a stream.")
-        stream = await self._streams.get(stream_id)
-        return PublishGrant(stream_id, name=stream.broadcaster_name if stream is not None else "")
+        return PublishGrant(stream.stream_id, name=stream.broadcaster_name)
 
     async def _admit(self, stream_id: str, token: str | None) -> WatchGrant:
         visitor = await self._identity.visitor(token)

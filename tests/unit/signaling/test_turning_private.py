@@ -1,4 +1,4 @@
-"""A stream that turns private while people watch it, in front of an engine that is fake."""
+"""Rights that are taken away while they are used, in front of an engine that is fake."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import signaling.engine
 from sfu.config import SfuConfig
 from sfu.node import Sfu
 from signaling.node import Node, open_node
+from signaling.store.records import StreamRecord
 from tests.unit.sfu.conftest import H264
 from tests.unit.sfu.fake_engine import FakeEngine
 from tests.unit.sfu.offers import offer
@@ -66,6 +67,28 @@ async def test_viewers_leave_and_only_those_who_may_come_again(
         assert again.status == 201
         await api.call("PATCH", path, {"visibility": "private", "title": "Other"}, token)
         assert (await api.call("DELETE", again.headers["Location"])).status == 200
+
+
+async def test_a_key_that_ends_while_the_store_answers_publishes_no_more(
+    tmp_path: Path, clock: ManualClock, engine: FakeMedia, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = node_settings(tmp_path, roles=["api", "gateway", "engine"], rtc_port=0)
+    async with open_node(settings, clock) as node, aiohttp.ClientSession() as session:
+        api = Api(node, session)
+        token = await api.sign_up()
+        made = await api.make_stream(token)
+        path, get = f"/api/v1/streams/{made['stream_id']}", node.streams.get
+
+        async def get_late(stream_id: str) -> StreamRecord | None:
+            found = await get(stream_id)
+            monkeypatch.setattr(node.streams, "get", get)
+            assert (await api.call("POST", f"{path}/key", token=token)).status == 200
+            return found
+
+        monkeypatch.setattr(node.streams, "get", get_late)
+        headers = SDP | {"Authorization": f"Bearer {made['stream_key']}"}
+        refused = await api.call("POST", "/whip", data=offer("chromium-publish"), headers=headers)
+        assert refused.problem == "wrong-key"
 
 
 async def go_live(
