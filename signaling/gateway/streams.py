@@ -60,9 +60,7 @@ class StreamEvents:
         stream = await self._identity.watched(request.stream_id, client.rights(request.stream_id))
         if client.stream_id != stream.stream_id:
             self._gateway.leave(client)
-        # Whoever has gone while the store answered must not stay in a room.
-        if client.request.transport is not None:
-            self._gateway.enter(client, stream.stream_id, owner=client.visitor.owns(stream))
+        self._gateway.enter(client, stream.stream_id, owner=client.visitor.owns(stream))
         return {"stream": self._stream(client, stream), "playback": self._playback(client, stream, None)}
 
     async def _leave(self, client: Client, _: None) -> Mapping[str, object]:
@@ -110,16 +108,17 @@ class StreamEvents:
                 await self._judge(client)
 
     async def _judge(self, client: Client) -> None:
+        await self._gateway.judge(client)
         stream_id = client.stream_id
         if stream_id is None:
             return
+        client.doubted = False
         try:
-            await self._gateway.judge(client)
             await self._identity.watched(stream_id, client.rights(stream_id))
         except Problem as refusal:
             if client.stream_id == stream_id:
                 self._dismiss([client], refusal.name, "You may watch this stream no longer.")
-        except BaseException:  # whatever it is: they are judged the next time
+        except Exception:  # a store that fails for a moment: they are judged the next time
             client.doubted = True
             raise
 
