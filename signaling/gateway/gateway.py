@@ -216,10 +216,11 @@ class Gateway:
             raise problem("unknown-event", "The server knows no event of this name.")
         if event.payload is None:
             return await event.handler(client, None)
-        if len(data) != 1:
+        if len(data) > 1:
             raise problem("invalid-request", "The event takes one object.", errors=[])
         try:
-            payload = event.payload.model_validate(data[0])
+            # As over HTTP: nothing is an object without members.
+            payload = event.payload.model_validate(data[0] if data else {})
         except ValidationError as error:
             errors = [
                 {"pointer": "".join(f"/{part}" for part in each["loc"]), "detail": each["msg"]}
