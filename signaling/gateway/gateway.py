@@ -20,11 +20,11 @@ from pydantic import BaseModel, ValidationError
 from sfu.problem import Problem
 from signaling.auth.identity import Identity, Visitor
 from signaling.clock import Clock
+from signaling.fields import Request
 from signaling.gateway.client import Client
 from signaling.gateway.transport import SocketLimits, SocketServer
 from signaling.http.origin import Origins
 from signaling.metrics import Metrics
-from signaling.models import Request
 from signaling.problems import insufficient_storage, problem, rate_limited
 from signaling.store.interfaces import StoreFull
 

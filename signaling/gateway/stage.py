@@ -14,9 +14,9 @@ from pydantic import StringConstraints
 from sfu.host_subscriber import ReceivedTrack
 from sfu.resource import as_problems
 from signaling.auth.identity import Identity
+from signaling.fields import Name, Request
 from signaling.gateway.client import Client
 from signaling.gateway.gateway import Gateway
-from signaling.models import Name, Request
 from signaling.problems import problem
 from signaling.stage import Entry, Stages
 from signaling.store.records import StreamRecord

@@ -12,11 +12,12 @@ from pydantic import StringConstraints
 from sfu.problem import Problem
 from signaling.auth.identity import Identity
 from signaling.clock import Clock
+from signaling.fields import Request
 from signaling.gateway.client import Client
 from signaling.gateway.gateway import Gateway
 from signaling.http.passes import Passes
 from signaling.links import Links, Listeners
-from signaling.models import Request, Viewers
+from signaling.models import Viewers
 from signaling.seat_calls import SeatCalls
 from signaling.store.records import Audience, StreamRecord
 from signaling.views import Views
