@@ -10,6 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from signaling.store.database import HEAD, open_database
@@ -85,3 +86,12 @@ async def test_a_write_that_is_cancelled_locks_nobody_out(streams: SqlStreams, c
     (stream,) = [await streams.get("s1")]
     assert stream is not None
     assert stream.status != "live"
+
+
+async def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    engine = await open_database(None, tmp_path)
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    await engine.dispose()
+    with pytest.raises(StoreUnreachable, match="a newer version of Spillway wrote it"):
+        await open_database(None, tmp_path)
