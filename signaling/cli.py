@@ -25,7 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options, rest = parser.parse_known_args(argv)
     if rest:
         key = rest[0].split("=", 1)[0]
-        print(f"spillway: {key}: unknown setting or argument", file=sys.stderr)
+        advice = f"`spillway {options.command} --help` lists what there is"
+        print(f"spillway: {key}: unknown setting or argument; {advice}", file=sys.stderr)
         return 2
     if options.command == "version":
         print(f"spillway {package_version()}")

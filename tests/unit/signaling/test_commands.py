@@ -27,7 +27,7 @@ def test_what_one_asks_first(argv: list[str], capsys: pytest.CaptureFixture[str]
         ([], "COMMAND; `spillway --help`"),
         (["sevre"], "invalid choice: 'sevre'"),
         (["serve", "--http-port"], "--http_port: expected one argument; `spillway serve --help`"),
-        (["serve", "--colour", "red"], "--colour: unknown setting"),
+        (["serve", "--colour", "red"], "--colour: unknown setting or argument; `spillway serve --help`"),
         (["serve", "--rate-limits", "perhaps"], "rate_limits: must be on or off"),
         (["bench"], "there are forward, "),
         (["bench", "nothing"], "no benchmark 'nothing'; there are forward, "),
