@@ -173,6 +173,8 @@ class LiveStreams:
             await self._streams.end_all_of(self._node_id, self._clock.now())
         except StoreFull as error:
             log.warning("%s: the streams that were live are ended at the next start", error)
+        except Exception:  # a store that is away must not keep the node from ending
+            log.exception("the streams that were live are ended at the next start")
 
     def _report(self, stream_id: str, to: Literal["live", "off"]) -> None:
         self._changes.append(_Change(stream_id, to, self._clock.now()))
@@ -213,8 +215,10 @@ class LiveStreams:
             stream = await self._streams.went_live(change.stream_id, self._node_id, change.at)
         else:
             stream = await self._streams.went_off(change.stream_id, change.at)
-        if change in self._changes:
-            self._changes.remove(change)
+        if change not in self._changes:
+            # Deleted meanwhile, or followed by another broadcast: whoever listens must not hear of this one.
+            return
+        self._changes.remove(change)
         if stream is not None and not change.told:
             self.tell_changed(stream)
 
@@ -222,5 +226,5 @@ class LiveStreams:
         for change in [each for each in self._changes if not each.told]:
             stream = await self._streams.get(change.stream_id)
             change.told = True
-            if stream is not None:
+            if stream is not None and change in self._changes:
                 self.tell_changed(stream)
