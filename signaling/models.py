@@ -174,7 +174,7 @@ class Playback(Answer):
 
 
 class NewPlaybackToken(Request):
-    # Half a minute to a month.
+    # At most a month; an hour where none is named.
     ttl_s: Annotated[int, Field(ge=1, le=31 * 86400)] = 3600
 
 
@@ -188,7 +188,7 @@ class PlaybackToken(Answer):
 
 class NewInvite(Request):
     name: Name | None = None
-    # A minute to a month; a day: made in the evening for the next evening.
+    # At most a month; a day where none is named: made in the evening for the next evening.
     ttl_s: Annotated[int, Field(ge=1, le=31 * 86400)] = 86400
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,26 @@ async def test_who_has_gone_enters_nowhere(private: Private, open_page: Open) ->
     await until(lambda: private.members() == 0)
     gateway.enter(client, private.stream_id, owner=True)
     assert private.members() == 0
+
+
+async def test_a_store_that_fails_is_asked_again_and_told_of_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(judgement, "JUDGED_S", 0.001)
+    asked, answered = 0, asyncio.Event()
+
+    async def judge() -> None:
+        nonlocal asked
+        asked += 1
+        if asked < 4:
+            raise ConnectionError("no database")
+        answered.set()
+
+    judging = asyncio.create_task(judgement.judge_forever(judge))
+    async with asyncio.timeout(10):
+        await answered.wait()
+    judging.cancel()
+    assert [each.name for each in caplog.records] == ["spillway.judgement"]
 
 
 async def test_connections_are_bounded_per_address_and_in_all(api: Api) -> None:

@@ -41,7 +41,7 @@ class Told:
         self.news: list[str] = []
 
     def stream_changed(self, stream: StreamRecord) -> None:
-        self.news.append(stream.status)
+        self.news.append(f"{stream.status} {stream.visibility}")
 
     def stream_deleted(self, stream_id: str) -> None:
         self.news.append("deleted")
@@ -89,6 +89,23 @@ async def test_nobody_hears_of_a_stream_after_its_end(store: Store, clock: Manua
     await live.drain()
     running.cancel()
     assert told.news == ["deleted"]
+
+
+async def test_what_the_owner_changes_meanwhile_is_not_told_as_it_was(
+    store: Store, clock: ManualClock
+) -> None:
+    live, told = LiveStreams(store, "n1", clock), Told()
+    live.listen(told)
+    running = asyncio.create_task(live.run())
+    live.report_live("s1")
+    await store.asked.wait()
+    changed = await store.change("s1", {"visibility": "private"})
+    assert changed is not None
+    live.tell_changed(changed)
+    store.answer.set()
+    await live.drain()
+    running.cancel()
+    assert told.news[:2] == ["live private", "live private"]
 
 
 async def test_a_store_that_is_away_lets_the_node_end(
