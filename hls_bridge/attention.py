@@ -15,7 +15,7 @@ LATE_US = 5 * TICK_US
 SETTLE_US = 100_000
 """By then its threads have read what had come. The engine's takes 32 messages a turn, each up to 64 KiB."""
 MOST_US = 2_000_000
-"""Who can't read everything within so long isn't held but too slow; time must pass for what has no packets."""
+"""Who can't read everything within so long is too slow: time must pass for what has no packets."""
 
 
 class Attention:

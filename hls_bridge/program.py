@@ -130,7 +130,7 @@ class Program:
             return
         if self._epoch.passthrough is not None and self._gop.overdue(heard_us - 500_000):
             self._end_passthrough()
-        self._epoch.tick(heard_us)
+        self._epoch.tick(heard_us, self._attention.awake_us)
         self._sound.tick(heard_us)
 
     def close(self) -> None:

@@ -75,8 +75,8 @@ class Delivery:
 
 
 def deliveries(feeds: Sequence[Feed], held: tuple[float, float] | None) -> Iterator[Delivery]:
-    """While the worker is ``held`` (from, to) packets lie in its socket. The engine reads them 30 ms after that,
-    and gives them the time of then; the pipeline needs 2 ms for each batch."""
+    """While the worker is ``held`` (from, to) packets lie in its socket. The engine reads them 30 ms after
+    that, and gives them the time of then; the pipeline needs 2 ms for each batch."""
     low_us, high_us = (START_US + round(s * 1e6) for s in held or (0, 0))
     free_us = 0
     for at, kind, batch in merged(feeds, START_US):
@@ -407,9 +407,9 @@ def test_a_repair_that_came_while_it_was_held_is_taken() -> None:
     again = next(i for i, each in enumerate(queue) if each.arrival_us > START_US + 6_030_000)
     packets = [replace(packet, arrival_us=START_US + 6_030_000) for packet in lost.packets]
     repair = replace(queue[again - 1], kind="video", batch=replace(lost, packets=packets))
-    now = START_US
+    now, missing = START_US, packets[0].sequence
     for each in [*queue[:again], repair, *queue[again:]]:
-        if each.batch.packets[0].sequence == packets[0].sequence and each is not repair and each.kind == "video":
+        if each.kind == "video" and each is not repair and each.batch.packets[0].sequence == missing:
             continue
         while now + 20_000 <= each.pushed_us:
             now += 20_000
