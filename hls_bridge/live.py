@@ -319,25 +319,27 @@ class Live:
         del track.segments[:-KEPT_SEGMENTS]
 
     def _finish_data(self, source: str, msn: int) -> None:
+        start_us = self._starts.pop((source, msn), None)
+        if start_us is None:
+            return
         pieces: list[bytes] = []
         while (piece := self._parts.get((source, msn, len(pieces)))) is not None:
             pieces.append(piece)
         data = self._segments[source, msn] = b"".join(pieces)
         track = self.tracks.get(source)
-        start_us = self._starts.pop((source, msn))
         if track is not None and track.segments and track.segments[-1].msn == msn:
             listed = track.segments[-1]
             track.bandwidth.add(len(data), listed.duration_us)
             self._on_closed(ClosedSegment(source, listed, data, self._epoch, start_us))
-        self._forget(source, msn - KEPT_SEGMENTS)
+        self._forget_before(self._next_msn - KEPT_SEGMENTS)
 
-    def _forget(self, source: str, msn: int) -> None:
-        self._segments.pop((source, msn), None)
-        self._walls.pop((source, msn), None)
-        self._offsets.pop(msn - KEPT_SEGMENTS, None)
-        index = 0
-        while self._parts.pop((source, msn, index), None) is not None:
-            index += 1
+    def _forget_before(self, msn: int) -> None:
+        """Whichever track it is of: one that has ended finishes no further segment."""
+        self._segments = {key: data for key, data in self._segments.items() if key[1] >= msn}
+        self._parts = {key: data for key, data in self._parts.items() if key[1] >= msn}
+        self._walls = {key: wall_us for key, wall_us in self._walls.items() if key[1] >= msn}
+        self._starts = {key: start_us for key, start_us in self._starts.items() if key[1] >= msn}
+        self._offsets = {of: offset for of, offset in self._offsets.items() if of >= msn}
 
     def _forget_inits(self) -> None:
         """Of epochs that are in no window any more. One more is kept: the first segment may be a gap, which

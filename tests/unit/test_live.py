@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from hls_bridge.live import Live
+from hls_bridge.live import KEPT_SEGMENTS, Live
 from hls_bridge.part import EpochEnd, EpochStart, Part, PartGroup, TrackSpec, TrackStart, TrackStop
 from hls_bridge.program_clock import ProgramClock, date_time
 from hls_bridge.track import ClosedSegment
@@ -110,6 +110,24 @@ def test_a_delta_joins_up_with_the_full_playlist() -> None:
     assert "#EXT-X-MEDIA-SEQUENCE:5\n" in delta
     assert len(full) > 2000
     assert track.full.gzipped is not None
+
+
+def test_memory_holds_the_newest_segments_alone() -> None:
+    """Of tracks that have ended too: a source that passes through and disappoints again and again."""
+    d = Driver()
+    source = dataclasses.replace(V, name="source")
+    held: list[tuple[str, int]] = []
+    for _ in range(4):
+        for track in (V, source):
+            d.epoch(track)
+            for segment in range(5):
+                d.parts(track, segment, range(6))
+            d.parts(track, 5, range(2))  # cut off
+            d.start_us += 11_000_000
+    for name, msn in itertools.product(("720p30", "source"), range(48)):
+        if d.live.part(name, msn, 0) is not None or d.live.segment(name, msn) is not None:
+            held.append((name, msn))
+    assert sorted(msn for _, msn in held) == list(range(48 - KEPT_SEGMENTS - 1, 48))
 
 
 def test_a_discontinuity_is_equal_in_all_tracks() -> None:
