@@ -24,7 +24,8 @@ class Rendered:
     plain: bytes
     gzipped: bytes | None
     answers: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
-    """Whole responses made of it, by what they differ in: made once, sent to all (`hot_path`)."""
+    """Whole responses made of it, by what they differ in, with their date: made once, sent to all
+    (`hot_path`)."""
 
     @classmethod
     def of(cls, text: str) -> Rendered:
