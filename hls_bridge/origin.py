@@ -33,6 +33,8 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 POLL_S = 0.25
+ADVANCE_PARTS = 9
+"""The Advance Part Limit: parts of three seconds (RFC 8216bis 6.2.5.2)."""
 BLOCK_S = 6.0
 """Three target durations: a player gives up its request after that as well (RFC 8216bis 6.2.5.2)."""
 
@@ -50,7 +52,8 @@ class Gone(LookupError):
 
 
 class TooFarAhead(ValueError):
-    """A reload for a segment more than two beyond the newest (RFC 8216bis 6.2.5.2)."""
+    """A reload for a segment more than two beyond the newest, or for a part of it that is as far away
+    (RFC 8216bis 6.2.5.2)."""
 
 
 def clocks() -> tuple[int, int]:
@@ -245,6 +248,9 @@ class Origin:
             if msn > track.open_msn + 1:
                 raise TooFarAhead(f"_HLS_msn {msn} is beyond {track.open_msn + 1}")
             if not track.has(msn, part):
+                newest_msn, newest_part = track.last
+                if part is not None and part - (newest_part if msn == newest_msn else -1) > ADVANCE_PARTS:
+                    raise TooFarAhead(f"_HLS_part {part} is more than {ADVANCE_PARTS} beyond the newest")
                 return track, broadcast.playlists.pending((name, msn, part), self._block_s)
         elif track.full is None:
             return track, broadcast.ready.pending("", self._block_s)
