@@ -49,6 +49,7 @@ class Live:
         self._on_closed = on_closed
         self._on_part = on_part
         self._epoch = -1
+        self._discontinuities = 0
         self._base_msn = 0
         self._next_msn = 0
         self._ending = False
@@ -217,6 +218,8 @@ class Live:
             # What a crash kept one rung from making won't come: whatever follows is of the new epoch.
             self._fill_gap(track, self._next_msn)
         self._epoch += 1
+        if self._next_msn > self._base_msn:  # else a crash has left the epoch before without any part
+            self._discontinuities += 1
         self._forget_inits()
         self._ending = False
         self._base_msn = self._next_msn
@@ -281,7 +284,7 @@ class Live:
 
     def _open_segment(self, track: Track, msn: int) -> ListedSegment:
         self._fill_gap(track, msn)
-        begins_epoch = msn == self._base_msn and self._epoch > 0
+        begins_epoch = msn == self._base_msn and self._discontinuities > 0
         segment = ListedSegment(
             msn,
             f"{track.source}/{msn}.m4s",
@@ -289,6 +292,7 @@ class Live:
             self._epoch,
             self._walls[track.source, msn],
             begins_epoch,
+            self._discontinuities,
         )
         track.segments.append(segment)
         return segment
@@ -303,13 +307,20 @@ class Live:
         """A segment of which nothing came in this track (RFC 8216bis 4.4.4.7)."""
         previous = track.segments[-1]
         wall_us = previous.wall_us + previous.duration_us
-        epoch = self._epoch if msn >= self._base_msn else previous.epoch
-        gap = ListedSegment(msn, f"{track.source}/{msn}.m4s", previous.map_uri, epoch, wall_us, False)
+        of_this = msn >= self._base_msn
+        gap = ListedSegment(
+            msn,
+            f"{track.source}/{msn}.m4s",
+            previous.map_uri,
+            self._epoch if of_this else previous.epoch,
+            wall_us,
+            msn == self._base_msn and self._discontinuities > 0,
+            self._discontinuities if of_this else previous.discontinuities,
+        )
         others = (
             s.duration_us for t in self.tracks.values() for s in t.segments if s.msn == msn and s.closed
         )
         gap.gap, gap.duration_us = True, max(others, default=2_000_000)
-        gap.discontinuity = msn == self._base_msn and self._epoch > 0
         gap.close()
         return gap
 

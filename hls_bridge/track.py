@@ -115,7 +115,7 @@ class Track:
             return
         first = shown[0]
         target = AUDIO_PART_US if self.spec.kind == "audio" else PART_US
-        header = Header(target, first.msn, first.epoch - (1 if first.discontinuity else 0))
+        header = Header(target, first.msn, first.discontinuity_sequence)
         reports = [
             Report(f"{other}.m3u8", *last)
             for other, last in lasts.items()

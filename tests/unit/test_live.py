@@ -112,6 +112,30 @@ def test_a_delta_joins_up_with_the_full_playlist() -> None:
     assert track.full.gzipped is not None
 
 
+def test_an_epoch_that_a_crash_left_empty_is_no_discontinuity() -> None:
+    d = Driver()
+    d.epoch(V)  # killed before its first part, and once more after its first segment
+    for _ in range(3):
+        d.epoch(V)
+        d.parts(V, 0, range(6))
+        d.start_us += 3_000_000
+        d.epoch(V)
+    d.parts(V, 0, range(6))
+    counted: dict[int, int] = {}
+    for segment in range(1, 24):
+        d.parts(V, segment, range(6))
+        rendered = d.live.tracks["720p30"].full
+        assert rendered is not None
+        text = rendered.plain.decode()
+        discontinuities = int(text.split("#EXT-X-DISCONTINUITY-SEQUENCE:")[1].split("\n")[0])
+        for line in text.splitlines():
+            discontinuities += line == "#EXT-X-DISCONTINUITY"
+            if re.fullmatch(r"720p30/\d+\.m4s", line):
+                msn = int(line[7:-4])
+                assert counted.setdefault(msn, discontinuities) == discontinuities, "players count on"
+    assert [counted[msn] for msn in range(5)] == [0, 1, 2, 3, 3]
+
+
 def test_memory_holds_the_newest_segments_alone() -> None:
     """Of tracks that have ended too: a source that passes through and disappoints again and again."""
     d = Driver()
