@@ -45,6 +45,9 @@ class Live:
         self.ended = False
         self._inits: dict[tuple[int, str], bytes] = {}
         self._specs: dict[str, TrackSpec] = {}
+        self._joining: dict[str, TrackSpec] = {}
+        """Rungs without a part yet: their playlists, where there are any, have the rest of a segment to come
+        from another rung, as rungs do what is asked of them in turn."""
         self._clock = ProgramClock(now_us, wall_us)
         self._on_closed = on_closed
         self._on_part = on_part
@@ -167,8 +170,9 @@ class Live:
             case EpochEnd():
                 self._ending = True
             case TrackStart(track):
-                self._add_track(track)
+                self._joining[track.name] = track
             case TrackStop(name):
+                self._joining.pop(name, None)
                 if (track_of := self.tracks.get(name)) is not None:
                     track_of.stopped = True
                     track_of.listed = False
@@ -223,7 +227,7 @@ class Live:
         self._forget_inits()
         self._ending = False
         self._base_msn = self._next_msn
-        self._specs = {}
+        self._specs, self._joining = {}, {}
         for spec in event.tracks:
             self._add_track(spec)
         videos = [spec for spec in event.tracks if spec.kind == "video"]
@@ -249,6 +253,8 @@ class Live:
         track.spec, track.source, track.listed = spec, spec.name, True
 
     def _add_part(self, part: Part, now_us: int, wall_us: int) -> set[str]:
+        if (joining := self._joining.pop(part.track, None)) is not None:
+            self._add_track(joining)
         msn = self._base_msn + part.segment
         self._next_msn = max(self._next_msn, msn + 1)
         if msn not in self._offsets:
