@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from fractions import Fraction
 
 import av
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from hls_bridge.collector import PartCollector
+from hls_bridge.encoder import VideoEncoder
 from hls_bridge.ladder import CATCH_UP_US, Ladder
 from hls_bridge.packager import PartCutter, Sample
 from hls_bridge.part import PART_US, Event, Part, PartGroup, TrackStop
@@ -174,3 +176,28 @@ def test_rungs_that_got_much_at_once_may_catch_up(monkeypatch: pytest.MonkeyPatc
     ladder.tick(2 * CATCH_UP_US + 1)
     assert stopped(2) == ["480p30"]
     ladder.end()
+
+
+def test_a_rung_that_fails_is_said_to_have_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else its playlist would be listed on, and never grow."""
+    encode = VideoEncoder.encode
+
+    def failing(self: VideoEncoder, frame: av.VideoFrame, pts: int, *, idr: bool) -> Sequence[av.Packet]:
+        if frame.height == 480 and pts > TICKS:
+            raise av.FFmpegError(5, "the card was lost")
+        return encode(self, frame, pts, idr=idr)
+
+    monkeypatch.setattr(VideoEncoder, "encode", failing)
+    events: list[Event] = []
+    renditions = choose_ladder(1280, 720, 30)
+    active = {rendition.name for rendition in renditions}
+    ladder = Ladder(renditions, 30, events.append, active=active, codec_name="libx264", realtime=False)
+    frame = av.VideoFrame(1280, 720, "yuv420p")
+    for slot in range(60):
+        ladder.push(Picture(frame, slot * TICKS // 30, 0, slot == 0, slot, slot, 60))
+    ladder.end()
+    assert [event.name for event in events if isinstance(event, TrackStop)] == ["480p30"]
+    parts = [part for event in events if isinstance(event, PartGroup) for part in event.parts]
+    ends = {name: max(p.start_us + p.duration_us for p in parts if p.track == name) for name in active}
+    assert ends["720p30"] == ends["360p30"] == 2_000_000
+    assert ends["480p30"] < 1_100_000
