@@ -6,37 +6,11 @@ import re
 
 import pytest
 
-from hls_bridge.live import KEPT_SEGMENTS, Live
-from hls_bridge.part import EpochEnd, EpochStart, Part, PartGroup, TrackSpec, TrackStart, TrackStop
+from hls_bridge.live import KEPT_SEGMENTS
+from hls_bridge.part import EpochEnd, Part, PartGroup
 from hls_bridge.program_clock import ProgramClock, date_time
-from hls_bridge.track import ClosedSegment
 from hls_bridge.viewers import MOST, HlsViewers
-
-WALL = 1_800_000_000_000_000
-V = TrackSpec("720p30", "video", "avc1.64001F", 2_750_000, b"init-v", 1280, 720, 30)
-L = TrackSpec("360p30", "video", "avc1.64001E", 770_000, b"init-l", 640, 360, 30)
-A = TrackSpec("sound", "audio", "mp4a.40.2", 140_000, b"init-a", channels=2)
-
-
-class Driver:
-    """Feeds a `Live` with regular parts."""
-
-    def __init__(self) -> None:
-        self.closed: list[ClosedSegment] = []
-        self.live = Live(0, WALL, on_closed=self.closed.append)
-        self.start_us = 10_000_000
-
-    def epoch(self, *tracks: TrackSpec) -> None:
-        self.live.handle_event(EpochStart(tracks, self.start_us), self.start_us, WALL + self.start_us)
-        self.segment = 0
-
-    def parts(self, track: TrackSpec, segment: int, indices: range, *, last: int = 5) -> None:
-        for i in indices:
-            start = self.start_us + segment * 2_000_000 + i * 333_333
-            part = Part(
-                track.name, segment, i, start, 333_334 if i == 5 else 333_333, i == 0, i == last, b"%d" % i
-            )
-            self.live.handle_event(PartGroup((part,)), start, WALL + start)
+from tests.live_driver import WALL, A, Driver, L, V
 
 
 def test_a_whole_playlist() -> None:
@@ -184,28 +158,6 @@ def test_a_discontinuity_is_equal_in_all_tracks() -> None:
         assert "#EXT-X-DISCONTINUITY\n" not in track.full.plain.decode()
 
 
-@pytest.mark.parametrize("segments", [1, 3])
-def test_a_rung_that_an_epoch_lacks_goes_on_as_the_nearest(segments: int) -> None:
-    d = Driver()
-    d.epoch(V, L, A)
-    for track in (V, L, A):
-        d.parts(track, 0, range(6))
-    source = TrackSpec("source", "video", "avc1.42E01F", 2_000_000, b"init-s", 1280, 720, 30)
-    d.start_us += 2_000_000
-    d.epoch(source, L, A)
-    for segment in range(segments):
-        for track in (source, L, A):
-            d.parts(track, segment, range(6))
-    full = d.live.tracks["720p30"].full
-    assert full is not None
-    assert "source/1.m4s" in full.plain.decode()
-    assert '#EXT-X-MAP:URI="source/init-1.mp4"' in full.plain.decode()
-    # Until players can begin with the new one, it goes by the name of the one that it takes the place of.
-    top = "720p30.m3u8" if segments < 3 else "source.m3u8"
-    assert listed(d) == [top, "360p30.m3u8"]
-    assert 'CODECS="avc1.42E01F,mp4a.40.2"' in d.live.master("")
-
-
 def test_blocking_rules() -> None:
     d = Driver()
     d.epoch(V)
@@ -243,91 +195,6 @@ x/720p30.m3u8
 x/360p30.m3u8
 """
     )
-
-
-def test_rungs_join_and_leave() -> None:
-    d = Driver()
-    d.epoch(V, A)
-    d.parts(V, 0, range(6))
-    d.live.handle_event(TrackStart(L, 1), 0, WALL)
-    d.parts(L, 1, range(2))
-    track = d.live.tracks["360p30"]
-    assert track.full is not None
-    assert "#EXT-X-MEDIA-SEQUENCE:1\n" in track.full.plain.decode()
-    d.live.delist({"360p30"})
-    assert "360p30" not in d.live.master("")
-    d.live.handle_event(TrackStop("360p30"), 0, WALL)
-    assert track.stopped
-
-
-def listed(d: Driver) -> list[str]:
-    return [line for line in d.live.master("").splitlines() if line.endswith(".m3u8")]
-
-
-def test_a_rung_that_joins_is_listed_when_a_player_can_begin_with_it() -> None:
-    d = Driver()
-    d.epoch(V, A)
-    for segment in range(4):
-        d.parts(V, segment, range(6))
-        d.parts(A, segment, range(6))
-    d.live.handle_event(TrackStart(L, 4), 0, WALL)
-    for segment in range(4, 7):
-        assert listed(d) == ["720p30.m3u8"]
-        assert d.live.playable, "nobody waits for the new rung"
-        for track in (V, L, A):
-            d.parts(track, segment, range(6))
-    assert listed(d) == ["720p30.m3u8", "360p30.m3u8"]
-    d.live.delist({"360p30"})
-    assert listed(d) == ["720p30.m3u8"]
-    d.live.delist(())
-    assert listed(d) == ["720p30.m3u8", "360p30.m3u8"]
-
-
-def test_rungs_that_begin_together_are_listed_together() -> None:
-    d = Driver()
-    d.epoch(V, L, A)
-    assert not d.live.playable
-    for track in (V, L, A):
-        d.parts(track, 0, range(6))
-    assert d.live.playable
-    assert listed(d) == ["720p30.m3u8", "360p30.m3u8"]
-
-
-def test_a_rung_that_rejoins_begins_anew() -> None:
-    d = Driver()
-    d.epoch(V, L)
-    for segment in range(2):
-        for track in (V, L):
-            d.parts(track, segment, range(6))
-    d.live.handle_event(TrackStop("360p30"), 0, WALL)
-    for segment in range(2, 12):
-        d.parts(V, segment, range(6))
-    d.live.handle_event(TrackStart(L, 12), 0, WALL)
-    assert listed(d) == ["720p30.m3u8"]
-    for segment in range(12, 15):
-        for track in (V, L):
-            d.parts(track, segment, range(6))
-    assert listed(d) == ["720p30.m3u8", "360p30.m3u8"]
-    assert [(s.msn, s.gap) for s in d.live.tracks["360p30"].segments] == [(n, False) for n in (12, 13, 14)]
-
-
-def test_a_rung_that_comes_back_leaves_the_segment_before_whole() -> None:
-    """Another one's parts are in its playlist until then, and rungs don't end a segment at one time."""
-    d = Driver()
-    middle = dataclasses.replace(L, name="480p30", height=480)
-    d.epoch(V, middle, L)
-    for track in (V, middle, L):
-        d.parts(track, 0, range(6))
-    d.epoch(V, L)
-    d.parts(V, 0, range(6))
-    d.parts(L, 0, range(4))
-    d.live.handle_event(TrackStart(middle, 1), 0, WALL)
-    d.parts(L, 0, range(4, 6))
-    for track in (V, middle, L):
-        d.parts(track, 1, range(6))
-    segments = d.live.tracks["480p30"].segments
-    assert [s.uri for s in segments] == ["480p30/0.m4s", "360p30/1.m4s", "480p30/2.m4s"]
-    assert [s.duration_us for s in segments] == [s.duration_us for s in d.live.tracks["720p30"].segments]
 
 
 def hints(d: Driver) -> list[str]:
