@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from hls_bridge.errors import Gone, NotFound, NotLive, TooFarAhead
 from hls_bridge.live import Live
 from hls_bridge.part import EpochStart, Event, Part, Thumbnail
 from hls_bridge.recorder import Recorder
@@ -20,15 +21,7 @@ from hls_bridge.track import ClosedSegment, Rendered, Track
 from hls_bridge.viewers import HlsViewers
 from hls_bridge.waiting import Overdue, WaitingRoom
 
-__all__ = [
-    "Broadcast",
-    "Gone",
-    "NotFound",
-    "NotLive",
-    "Origin",
-    "TooFarAhead",
-    "clocks",
-]
+__all__ = ["Broadcast", "Origin", "clocks"]
 
 log = logging.getLogger(__name__)
 
@@ -37,23 +30,6 @@ ADVANCE_PARTS = 9
 """The Advance Part Limit: parts of three seconds (RFC 8216bis 6.2.5.2)."""
 BLOCK_S = 6.0
 """Three target durations: a player gives up its request after that as well (RFC 8216bis 6.2.5.2)."""
-
-
-class NotFound(LookupError):
-    """Nothing of that name, and nothing will come."""
-
-
-class NotLive(NotFound):
-    """Nobody publishes the stream, and it has not been recorded."""
-
-
-class Gone(LookupError):
-    """The broadcast is over and was not recorded."""
-
-
-class TooFarAhead(ValueError):
-    """A reload for a segment more than two beyond the newest, or for a part of it that is as far away
-    (RFC 8216bis 6.2.5.2)."""
 
 
 def clocks() -> tuple[int, int]:
