@@ -15,9 +15,10 @@ from functools import lru_cache, partial
 from typing import NamedTuple, cast
 from urllib.parse import parse_qsl
 
+from hls_bridge.broadcast import Broadcast
 from hls_bridge.errors import NotFound, TooFarAhead
 from hls_bridge.http1 import Fields, fields_of, response_head
-from hls_bridge.origin import Broadcast, Origin, clocks
+from hls_bridge.origin import Origin, clocks
 from hls_bridge.responses import media_headers, playlist_parts, refusal
 from hls_bridge.routes import BLOCKED, PLAIN, SKIPS
 from hls_bridge.track import Track

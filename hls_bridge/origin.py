@@ -9,8 +9,8 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 
+from hls_bridge.broadcast import Broadcast
 from hls_bridge.errors import Gone, NotFound, NotLive, TooFarAhead
 from hls_bridge.live import Live
 from hls_bridge.part import EpochStart, Event, Part, Thumbnail
@@ -18,10 +18,9 @@ from hls_bridge.recorder import Recorder
 from hls_bridge.recording import Recording
 from hls_bridge.segment_store import StoreError
 from hls_bridge.track import ClosedSegment, Rendered, Track
-from hls_bridge.viewers import HlsViewers
-from hls_bridge.waiting import Overdue, WaitingRoom
+from hls_bridge.waiting import Overdue
 
-__all__ = ["Broadcast", "Origin", "clocks"]
+__all__ = ["Origin", "clocks"]
 
 log = logging.getLogger(__name__)
 
@@ -35,22 +34,6 @@ BLOCK_S = 6.0
 def clocks() -> tuple[int, int]:
     """(monotonic, wall) in microseconds."""
     return time.monotonic_ns() // 1000, time.time_ns() // 1000
-
-
-@dataclass(slots=True)
-class Broadcast:
-    """A stream while it is live, and for as long as its window is kept after the end."""
-
-    stream_id: str
-    session: str
-    live: Live
-    record: bool
-    playlists: WaitingRoom[tuple[str, int, int | None]] = field(default_factory=WaitingRoom)
-    parts: WaitingRoom[tuple[str, int, int]] = field(default_factory=WaitingRoom)
-    ready: WaitingRoom[str] = field(default_factory=WaitingRoom)
-    viewers: HlsViewers = field(default_factory=HlsViewers)
-    asked_us: dict[str, int] = field(default_factory=dict)
-    thumbnail: bytes | None = None
 
 
 class Origin:

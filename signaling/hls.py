@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from hls_bridge.broadcast import Broadcast
 from hls_bridge.link import LinkServer
-from hls_bridge.origin import Broadcast, Origin, clocks
+from hls_bridge.origin import Origin, clocks
 from hls_bridge.recorder import Recorder
 from hls_bridge.segment_store import StoreError
 from hls_bridge.tiers import TierPolicy
