@@ -22,7 +22,10 @@ FLAT_WINDOWS = 10
 SLEW_US = 2_000
 """Correction a window at most: 2,000 ppm, ten times the worst crystal."""
 STEP_US = 200_000
-"""Beyond this the sender's clock was stepped, or its path changed for good: follow at once."""
+"""Beyond this the sender's clock was stepped, or its path changed: follow at once."""
+LATE_WINDOWS = 10
+"""If every packet is later than that for so long, the path has changed for good. Otherwise somebody on it was
+held (a TCP connection, a process of ours) and gave everything at once: that tells nothing of clocks."""
 NTP_UNIX_S = 2_208_988_800
 
 
@@ -33,6 +36,7 @@ class OffsetEstimator:
         self._minima: deque[tuple[int, int]] = deque(maxlen=WINDOWS)
         self._window_end: int | None = None
         self._low: tuple[int, int] | None = None
+        self._late_windows = 0
         self._offset = 0.0
         self._slope = 0.0
         self._origin = 0
@@ -50,10 +54,7 @@ class OffsetEstimator:
         if len(self._minima) < FLAT_WINDOWS and delta < self._at(sender_us):
             self._offset += delta - self._at(sender_us)
         if sender_us >= self._window_end:
-            self._minima.append(self._low)
-            self._low = None
-            self._window_end = sender_us + WINDOW_US
-            self._fit(sender_us)
+            self._end_window(self._low, sender_us)
 
     def local_us(self, sender_us: int) -> int:
         """The node's time of ``sender_us``; LookupError before the first packet."""
@@ -69,9 +70,22 @@ class OffsetEstimator:
     def _at(self, sender_us: int) -> float:
         return self._offset + self._slope * (sender_us - self._origin)
 
+    def _end_window(self, low: tuple[int, int], now: int) -> None:
+        self._low = None
+        self._window_end = now + WINDOW_US
+        if low[1] - self._at(low[0]) <= STEP_US:
+            self._late_windows = 0
+            self._minima.append(low)
+            self._fit(now)
+            return
+        self._late_windows += 1
+        if self._late_windows >= LATE_WINDOWS:
+            self._restart(now, low[1])
+
     def _restart(self, sender_us: int, delta: int) -> None:
         self._minima.clear()
         self._low = None
+        self._late_windows = 0
         self._window_end = sender_us + WINDOW_US
         self._offset, self._slope, self._origin = float(delta), 0.0, sender_us
 

@@ -26,7 +26,7 @@ from typing import Any
 from hls_bridge import bench_edge
 from hls_bridge.bench_origin_load import HEADERS, Load, Played, raise_open_files, reload_path
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["add_arguments", "cpu_of", "origin_server", "run"]
 
 STEPS = ("floor", "routes", "origin", "herd", "edge", "static", "tls")
 """A bare asyncio server, the origin's routes alone, the origin, 2,000 waiting reloads, Varnish; files from
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     steps = set(args.only or STEPS)
     found: dict[str, Any] = {}
     for name in steps.intersection(("floor", "routes")):
-        with _server(name) as (port, pid):
+        with origin_server(name) as (port, pid):
             found[name] = bench.play(f"{name}: ", port, {name: pid}, port)
     for program, needed_by in (("varnishd", ("edge", "tls")), ("nginx", ("static", "tls"))):
         if steps.intersection(needed_by) and not bench_edge.installed(program):
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     if "static" in steps:
         with bench_edge.static_nginx() as (port, pid):
             found["static"] = bench.play("files over TLS: ", port, {"nginx": pid}, None)
-    with _server("hot") as (port, pid):
+    with origin_server("hot") as (port, pid):
         if "origin" in steps:
             origin = {"origin": pid}
             found["origin"] = bench.play("origin: ", port, origin, port)
@@ -119,11 +119,11 @@ class _Bench:
         with context.Pool(self._clients) as pool:
             plays = [(port, share, media, seconds or self._seconds, origin_port, tls) for share in shares]
             asked = _state(origin_port)["requests"] if origin_port is not None else 0
-            before = {name: _cpu_of(pid) for name, pid in pids.items()}
+            before = {name: cpu_of(pid) for name, pid in pids.items()}
             played = pool.map_async(_played, plays, chunksize=1).get(timeout=240)
         cpu = {}
         for name, pid in pids.items():
-            user, system = (now - then for now, then in zip(_cpu_of(pid), before[name], strict=True))
+            user, system = (now - then for now, then in zip(cpu_of(pid), before[name], strict=True))
             cpu[name] = (user, system)
         figures = _figures(played, cpu, self._viewers)
         if origin_port is not None:
@@ -217,7 +217,7 @@ def _state(port: int) -> dict[str, Any]:
     return state
 
 
-def _cpu_of(pid: int) -> tuple[float, float]:
+def cpu_of(pid: int) -> tuple[float, float]:
     """User and system time of a process and its children, in seconds (proc(5))."""
     user = system = 0.0
     for stat in Path("/proc").glob("[0-9]*/stat"):
@@ -231,7 +231,8 @@ def _cpu_of(pid: int) -> tuple[float, float]:
 
 
 @contextlib.contextmanager
-def _server(what: str) -> Iterator[tuple[int, int]]:
+def origin_server(what: str) -> Iterator[tuple[int, int]]:
+    """`bench_origin_server` in a process of its own: (port, process id)."""
     command = [sys.executable, "-m", "hls_bridge.bench_origin_server", what]
     process = subprocess.Popen(command, stdout=subprocess.PIPE)
     try:

@@ -8,12 +8,13 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from hls_bridge.part import Event
 from hls_bridge.program import Program, ProgramSettings
 from hls_bridge.sound_gate import SoundGate
-from sfu.media import Participant, ParticipantClosed, Source, Tap
+from sfu.media import Kind, Participant, ParticipantClosed, Source, Tap
 
 __all__ = ["BridgeConfig", "Sink", "main", "now_us"]
 
@@ -63,12 +64,17 @@ async def main(
         loop.call_soon_threadsafe(events.put_nowait, event)
 
     program = Program(emit, config.program)
+    reading: set[Kind] = set()
+    """Of these taps a batch is being pushed: there may be more behind it."""
     with ThreadPoolExecutor(1, "bridge") as pipeline:
 
         async def read(source: Source, tap: Tap) -> None:
             asked = -KEYFRAME_INTERVAL_S
             async for batch in tap:
+                # A tap that has another batch gives it without a turn of the loop: no tick comes in between.
+                reading.add(source.kind)
                 await loop.run_in_executor(pipeline, program.push, source.kind, batch, now_us())
+                reading.discard(source.kind)
                 now = now_us() / 1e6
                 due = source.kind == "video" and now - asked >= KEYFRAME_INTERVAL_S
                 if due and program.take_keyframe_request():
@@ -83,7 +89,7 @@ async def main(
         async def tick() -> None:
             while True:
                 await asyncio.sleep(TICK_S)
-                await loop.run_in_executor(pipeline, program.tick, now_us())
+                await loop.run_in_executor(pipeline, partial(program.tick, now_us(), all_read=not reading))
 
         async def listen() -> None:
             while True:

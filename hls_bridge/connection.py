@@ -11,13 +11,11 @@ import json
 from collections.abc import Callable
 from typing import cast
 
-from aiohttp import web
-from aiohttp.web_protocol import RequestHandler
-
+from hls_bridge.application_connection import ApplicationConnection
 from hls_bridge.hot_path import Answer, HotPath, HotRequest, hot_request
 from hls_bridge.http1 import HEAD_LIMIT, Fields, body_length, may_be_request, response_head
 
-__all__ = ["ApplicationConnection", "Connection", "HttpServer", "Log"]
+__all__ = ["Connection", "HttpServer", "Log"]
 
 HEAD_S = 10
 """For the rest of a request's head, once it has begun."""
@@ -33,20 +31,6 @@ HOT_HEAD = 4096
 
 Log = Callable[[str, int, int, float], None]
 """Path, status, bytes of the whole response, seconds."""
-
-
-class ApplicationConnection(RequestHandler):
-    """aiohttp's side of a connection; says when a response is out and the next request may come."""
-
-    answered: Callable[[bool], None] | None = None
-
-    async def finish_response(
-        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
-    ) -> tuple[web.StreamResponse, bool]:
-        response, reset = await super().finish_response(request, resp, start_time)
-        if self.answered is not None:
-            self.answered(bool(response.keep_alive) and not reset)
-        return response, reset
 
 
 class HttpServer:

@@ -128,8 +128,10 @@ class Epoch:
         pts = _ticks(self._last_unit_us)
         self.ladder.push(Picture(frame, pts, self._segment, begins, number))
 
-    def tick(self, now_us: int) -> None:
-        """Time passes: repeat the picture where a new one should have come."""
+    def tick(self, now_us: int, awake_us: int) -> None:
+        """Time passes: repeat the picture where a new one should have come. Both times as `Attention` has
+        them."""
+        self.ladder.tick(awake_us)
         if self._mode == "constant":
             for paced in self._pacer.tick(now_us):
                 self._show(paced)

@@ -12,11 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
 from functools import lru_cache, partial
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from urllib.parse import parse_qsl
 
+from hls_bridge.broadcast import Broadcast
+from hls_bridge.errors import NotFound, TooFarAhead
 from hls_bridge.http1 import Fields, fields_of, response_head
-from hls_bridge.origin import Broadcast, NotFound, Origin, TooFarAhead, clocks
+from hls_bridge.origin import Origin, clocks
 from hls_bridge.responses import media_headers, playlist_parts, refusal
 from hls_bridge.routes import BLOCKED, PLAIN, SKIPS
 from hls_bridge.track import Track
@@ -157,12 +159,13 @@ class HotPath:
         if client is not None:
             broadcast.viewers.request(client, clocks()[0])
         gzip, blocked = request.fields.gzip, request.msn is not None
-        key = (gzip, blocked, self._date)
-        answer: Answer | None = rendered.answers.get(key)
-        if answer is None:
+        date, answer = cast("tuple[bytes, Answer | None]", rendered.answers.get((gzip, blocked), (b"", None)))
+        if answer is None or date != self._date:
             headers, body = playlist_parts(rendered, BLOCKED if blocked else PLAIN, gzip=gzip)
             message = self._head(200, headers, len(body)) + body
-            answer = rendered.answers[key] = Answer(200, (message,))
+            answer = Answer(200, (message,))
+            # The one of another second goes: a playlist may stay the newest for hours.
+            rendered.answers[gzip, blocked] = self._date, answer
         return answer
 
     def _media(self, request: HotRequest, data: bytes) -> Answer:

@@ -20,7 +20,10 @@ __all__ = ["Ladder"]
 log = logging.getLogger(__name__)
 
 SHED_RUNGS = 60
-"""Pictures that wait. Two seconds at 30 a second: a rung that is further behind will not catch up."""
+"""Pictures that wait: two seconds at 30 a second."""
+CATCH_UP_US = 1_000_000
+"""A rung that is so far behind for as long will not catch up. One that was held and gets what came meanwhile
+all at once, fewer pictures of it, needs half a second for five."""
 
 
 class Ladder:
@@ -44,6 +47,7 @@ class Ladder:
         self._collector = PartCollector(emit)
         self._realtime = realtime
         self._overloaded = False
+        self._far_behind_us: int | None = None
         self._thinning = Thinning(grid_fps)
         self._source: TrackPackager | None = None
         self._source_spec: TrackSpec | None = None
@@ -95,11 +99,18 @@ class Ladder:
         """A decoded picture for the transcoded rungs."""
         if not self.rungs:
             return
-        behind = max(rung.behind for rung in self.rungs) if self._realtime else 0
-        if behind > SHED_RUNGS:
-            self._shed()
+        behind = self._behind if self._realtime else 0
         if (fewer := self._thinning.thin(picture, behind)) is not None:
             self.rungs[0].push(fewer)
+
+    def tick(self, awake_us: int) -> None:
+        """Time passes, as `Attention.awake_us` counts it."""
+        if not self._realtime or not self.rungs or self._behind <= SHED_RUNGS:
+            self._far_behind_us = None
+        elif self._far_behind_us is None:
+            self._far_behind_us = awake_us
+        elif awake_us - self._far_behind_us >= CATCH_UP_US:
+            self._shed()
 
     def push_source(self, data: bytes, pts: int, *, keyframe: bool, begins_segment: bool) -> None:
         """An access unit of the source for the passthrough rung; ``pts`` in 1/90000 s."""
@@ -125,6 +136,10 @@ class Ladder:
             self.rungs[0].finish(until)
         self._collector.end()
         return max((rung.end_pts for rung in self.rungs), default=0) * 100 // 9
+
+    @property
+    def _behind(self) -> int:
+        return max(rung.behind for rung in self.rungs)
 
     def _shed(self) -> None:
         if self._overloaded:

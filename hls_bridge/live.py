@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Collection
 
 from hls_bridge.fragmented_mp4 import timescale
 from hls_bridge.master_playlist import Bandwidth, Variant, render_master
+from hls_bridge.media_window import MediaWindow
 from hls_bridge.part import EpochEnd, EpochStart, Event, Part, PartGroup, TrackSpec, TrackStart, TrackStop
 from hls_bridge.playlist import ListedPart, ListedSegment
 from hls_bridge.program_clock import ProgramClock
@@ -17,8 +17,6 @@ from hls_bridge.track import ClosedSegment, Track
 __all__ = ["Live"]
 
 log = logging.getLogger(__name__)
-
-_INIT = re.compile(r"([^/]+)/init-(\d{1,9})\.mp4")
 
 SEGMENTS_TO_BEGIN = 3
 """Players that know no parts begin three target durations from the end (HOLD-BACK, RFC 8216bis 4.4.3.8)."""
@@ -43,20 +41,22 @@ class Live:
         time, before it is in a playlist."""
         self.tracks: dict[str, Track] = {}
         self.ended = False
-        self._inits: dict[tuple[int, str], bytes] = {}
+        self._media = MediaWindow()
         self._specs: dict[str, TrackSpec] = {}
+        self._joining: dict[str, TrackSpec] = {}
+        """Rungs without a part yet: their playlists, where there are any, have the rest of a segment to come
+        from another rung, as rungs do what is asked of them in turn."""
         self._clock = ProgramClock(now_us, wall_us)
         self._on_closed = on_closed
         self._on_part = on_part
         self._epoch = -1
+        self._discontinuities = 0
         self._base_msn = 0
         self._next_msn = 0
         self._ending = False
         self._held: list[tuple[Event, int, int]] = []
         self._offsets: dict[int, int] = {}
         self._walls: dict[tuple[str, int], int] = {}
-        self._parts: dict[tuple[str, int, int], bytes] = {}
-        self._segments: dict[tuple[str, int], bytes] = {}
         self._starts: dict[tuple[str, int], int] = {}
 
     # Events -----------------------------------------------------------------------------------------
@@ -98,14 +98,13 @@ class Live:
 
     def init(self, name: str) -> bytes | None:
         """``{track}/init-{epoch}.mp4`` by that name."""
-        found = _INIT.fullmatch(name)
-        return self._inits.get((int(found[2]), found[1])) if found else None
+        return self._media.init_named(name)
 
     def part(self, track: str, msn: int, index: int) -> bytes | None:
-        return self._parts.get((track, msn, index))
+        return self._media.part(track, msn, index)
 
     def segment(self, track: str, msn: int) -> bytes | None:
-        return self._segments.get((track, msn))
+        return self._media.segment(track, msn)
 
     def part_may_come(self, source: str, msn: int, index: int) -> bool:
         """Whether this part is the next one of its track, or the first of the next segment."""
@@ -166,8 +165,9 @@ class Live:
             case EpochEnd():
                 self._ending = True
             case TrackStart(track):
-                self._add_track(track)
+                self._joining[track.name] = track
             case TrackStop(name):
+                self._joining.pop(name, None)
                 if (track_of := self.tracks.get(name)) is not None:
                     track_of.stopped = True
                     track_of.listed = False
@@ -185,7 +185,7 @@ class Live:
         changed: set[str] = set()
         for track in self.tracks.values():
             hint = track.hint
-            if hint is None or track.stopped or hint in self._parts or not self.part_may_come(*hint):
+            if hint is None or track.stopped or self._media.part(*hint) or not self.part_may_come(*hint):
                 continue
             try:
                 part = self._stand_in(track.spec.kind == "audio", *hint)
@@ -200,13 +200,13 @@ class Live:
         """None: this epoch has nothing of the track, so the next one may well have a part of that name.
         Raises ValueError."""
         newest_msn = msn if index else msn - 1
-        if newest_msn < self._base_msn or (source, newest_msn, 0) not in self._parts:
+        parts = self._media.parts(source, newest_msn)
+        if newest_msn < self._base_msn or not parts:
             return None
-        newest = max(at for name, of, at in self._parts if (name, of) == (source, newest_msn))
-        behind = self._parts[source, newest_msn, newest]
+        behind = parts[-1]
         # Any block of sound can be decoded; of pictures the IDR that begins the segment.
-        again = stand_in(behind if sound else self._parts[source, newest_msn, 0], behind)
-        ticks = timescale(self._inits[self._epoch, source])
+        again = stand_in(behind if sound else parts[0], behind)
+        ticks = timescale(self._media.init(self._epoch, source))
         start_us = again.start * 1_000_000 // ticks
         end_us = (again.start + again.duration) * 1_000_000 // ticks
         return Part(source, msn - self._base_msn, index, start_us, end_us - start_us, True, True, again.data)
@@ -217,10 +217,12 @@ class Live:
             # What a crash kept one rung from making won't come: whatever follows is of the new epoch.
             self._fill_gap(track, self._next_msn)
         self._epoch += 1
+        if self._next_msn > self._base_msn:  # else a crash has left the epoch before without any part
+            self._discontinuities += 1
         self._forget_inits()
         self._ending = False
         self._base_msn = self._next_msn
-        self._specs = {}
+        self._specs, self._joining = {}, {}
         for spec in event.tracks:
             self._add_track(spec)
         videos = [spec for spec in event.tracks if spec.kind == "video"]
@@ -237,7 +239,7 @@ class Live:
 
     def _add_track(self, spec: TrackSpec) -> None:
         self._specs[spec.name] = spec
-        self._inits[self._epoch, spec.name] = spec.init
+        self._media.add_init(self._epoch, spec.name, spec.init)
         track = self.tracks.get(spec.name)
         if track is None:
             track = self.tracks[spec.name] = Track(spec, Bandwidth(spec.bitrate_bps))
@@ -246,6 +248,8 @@ class Live:
         track.spec, track.source, track.listed = spec, spec.name, True
 
     def _add_part(self, part: Part, now_us: int, wall_us: int) -> set[str]:
+        if (joining := self._joining.pop(part.track, None)) is not None:
+            self._add_track(joining)
         msn = self._base_msn + part.segment
         self._next_msn = max(self._next_msn, msn + 1)
         if msn not in self._offsets:
@@ -253,7 +257,7 @@ class Live:
         if (part.track, msn) not in self._walls:
             # Sound is cut some milliseconds beside the picture: each has the date of its own start.
             self._walls[part.track, msn] = part.start_us + self._offsets[msn]
-        self._parts[part.track, msn, part.index] = part.data
+        self._media.add_part(part.track, msn, part.index, part.data)
         self._on_part(part, msn, self._walls[part.track, msn])
         self._starts.setdefault((part.track, msn), part.start_us)
         changed = set()
@@ -281,7 +285,7 @@ class Live:
 
     def _open_segment(self, track: Track, msn: int) -> ListedSegment:
         self._fill_gap(track, msn)
-        begins_epoch = msn == self._base_msn and self._epoch > 0
+        begins_epoch = msn == self._base_msn and self._discontinuities > 0
         segment = ListedSegment(
             msn,
             f"{track.source}/{msn}.m4s",
@@ -289,6 +293,7 @@ class Live:
             self._epoch,
             self._walls[track.source, msn],
             begins_epoch,
+            self._discontinuities,
         )
         track.segments.append(segment)
         return segment
@@ -303,13 +308,20 @@ class Live:
         """A segment of which nothing came in this track (RFC 8216bis 4.4.4.7)."""
         previous = track.segments[-1]
         wall_us = previous.wall_us + previous.duration_us
-        epoch = self._epoch if msn >= self._base_msn else previous.epoch
-        gap = ListedSegment(msn, f"{track.source}/{msn}.m4s", previous.map_uri, epoch, wall_us, False)
+        of_this = msn >= self._base_msn
+        gap = ListedSegment(
+            msn,
+            f"{track.source}/{msn}.m4s",
+            previous.map_uri,
+            self._epoch if of_this else previous.epoch,
+            wall_us,
+            msn == self._base_msn and self._discontinuities > 0,
+            self._discontinuities if of_this else previous.discontinuities,
+        )
         others = (
             s.duration_us for t in self.tracks.values() for s in t.segments if s.msn == msn and s.closed
         )
         gap.gap, gap.duration_us = True, max(others, default=2_000_000)
-        gap.discontinuity = msn == self._base_msn and self._epoch > 0
         gap.close()
         return gap
 
@@ -319,32 +331,29 @@ class Live:
         del track.segments[:-KEPT_SEGMENTS]
 
     def _finish_data(self, source: str, msn: int) -> None:
-        pieces: list[bytes] = []
-        while (piece := self._parts.get((source, msn, len(pieces)))) is not None:
-            pieces.append(piece)
-        data = self._segments[source, msn] = b"".join(pieces)
+        start_us = self._starts.pop((source, msn), None)
+        if start_us is None:
+            return
+        data = self._media.close_segment(source, msn)
         track = self.tracks.get(source)
-        start_us = self._starts.pop((source, msn))
         if track is not None and track.segments and track.segments[-1].msn == msn:
             listed = track.segments[-1]
             track.bandwidth.add(len(data), listed.duration_us)
             self._on_closed(ClosedSegment(source, listed, data, self._epoch, start_us))
-        self._forget(source, msn - KEPT_SEGMENTS)
+        self._forget_before(self._next_msn - KEPT_SEGMENTS)
 
-    def _forget(self, source: str, msn: int) -> None:
-        self._segments.pop((source, msn), None)
-        self._walls.pop((source, msn), None)
-        self._offsets.pop(msn - KEPT_SEGMENTS, None)
-        index = 0
-        while self._parts.pop((source, msn, index), None) is not None:
-            index += 1
+    def _forget_before(self, msn: int) -> None:
+        self._media.forget_before(msn)
+        self._walls = {key: wall_us for key, wall_us in self._walls.items() if key[1] >= msn}
+        self._starts = {key: start_us for key, start_us in self._starts.items() if key[1] >= msn}
+        self._offsets = {of: offset for of, offset in self._offsets.items() if of >= msn}
 
     def _forget_inits(self) -> None:
         """Of epochs that are in no window any more. One more is kept: the first segment may be a gap, which
         names the init segment before it."""
         windows = [t.segments[0].epoch for t in self.tracks.values() if t.segments and not t.stopped]
         oldest = min(windows, default=self._epoch) - 1
-        self._inits = {key: init for key, init in self._inits.items() if key[0] >= oldest}
+        self._media.forget_inits_before(oldest)
 
     def _close_all(self) -> set[str]:
         changed = set()

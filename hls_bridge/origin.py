@@ -9,69 +9,31 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 
+from hls_bridge.broadcast import Broadcast
+from hls_bridge.errors import Gone, NotFound, NotLive, TooFarAhead
 from hls_bridge.live import Live
 from hls_bridge.part import EpochStart, Event, Part, Thumbnail
 from hls_bridge.recorder import Recorder
 from hls_bridge.recording import Recording
 from hls_bridge.segment_store import StoreError
 from hls_bridge.track import ClosedSegment, Rendered, Track
-from hls_bridge.viewers import HlsViewers
-from hls_bridge.waiting import Overdue, WaitingRoom
+from hls_bridge.waiting import Overdue
 
-__all__ = [
-    "Broadcast",
-    "Gone",
-    "NotFound",
-    "NotLive",
-    "Origin",
-    "TooFarAhead",
-    "clocks",
-]
+__all__ = ["Origin", "clocks"]
 
 log = logging.getLogger(__name__)
 
 POLL_S = 0.25
+ADVANCE_PARTS = 9
+"""The Advance Part Limit: parts of three seconds (RFC 8216bis 6.2.5.2)."""
 BLOCK_S = 6.0
 """Three target durations: a player gives up its request after that as well (RFC 8216bis 6.2.5.2)."""
-
-
-class NotFound(LookupError):
-    """Nothing of that name, and nothing will come."""
-
-
-class NotLive(NotFound):
-    """Nobody publishes the stream, and it has not been recorded."""
-
-
-class Gone(LookupError):
-    """The broadcast is over and was not recorded."""
-
-
-class TooFarAhead(ValueError):
-    """A reload for a segment more than two beyond the newest (RFC 8216bis 6.2.5.2)."""
 
 
 def clocks() -> tuple[int, int]:
     """(monotonic, wall) in microseconds."""
     return time.monotonic_ns() // 1000, time.time_ns() // 1000
-
-
-@dataclass(slots=True)
-class Broadcast:
-    """A stream while it is live, and for as long as its window is kept after the end."""
-
-    stream_id: str
-    session: str
-    live: Live
-    record: bool
-    playlists: WaitingRoom[tuple[str, int, int | None]] = field(default_factory=WaitingRoom)
-    parts: WaitingRoom[tuple[str, int, int]] = field(default_factory=WaitingRoom)
-    ready: WaitingRoom[str] = field(default_factory=WaitingRoom)
-    viewers: HlsViewers = field(default_factory=HlsViewers)
-    asked_us: dict[str, int] = field(default_factory=dict)
-    thumbnail: bytes | None = None
 
 
 class Origin:
@@ -249,6 +211,9 @@ class Origin:
             if msn > track.open_msn + 1:
                 raise TooFarAhead(f"_HLS_msn {msn} is beyond {track.open_msn + 1}")
             if not track.has(msn, part):
+                newest_msn, newest_part = track.last
+                if part is not None and part - (newest_part if msn == newest_msn else -1) > ADVANCE_PARTS:
+                    raise TooFarAhead(f"_HLS_part {part} is more than {ADVANCE_PARTS} beyond the newest")
                 return track, broadcast.playlists.pending((name, msn, part), self._block_s)
         elif track.full is None:
             return track, broadcast.ready.pending("", self._block_s)

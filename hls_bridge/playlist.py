@@ -57,12 +57,19 @@ class ListedSegment:
     epoch: int
     wall_us: int
     discontinuity: bool
+    discontinuities: int
+    """EXT-X-DISCONTINUITY tags of all segments so far, this one's among them."""
     parts: list[ListedPart] = field(default_factory=list)
     closed: bool = False
     gap: bool = False
     duration_us: int = 0
     _short: str = ""
     _long: str = ""
+
+    @property
+    def discontinuity_sequence(self) -> int:
+        """Of a playlist that begins with it (RFC 8216bis 4.4.3.3)."""
+        return self.discontinuities - self.discontinuity
 
     def head(self) -> str:
         """Tags in front of the parts."""

@@ -16,6 +16,7 @@ from av.codec.context import Flags
 from av.video.frame import VideoFrame
 
 from hls_bridge.alignment import Alignment
+from hls_bridge.attention import Attention
 from hls_bridge.encoder import PassthroughTrack
 from hls_bridge.epoch import Epoch
 from hls_bridge.gop_watch import GopWatch
@@ -60,6 +61,7 @@ class Program:
     def __init__(self, emit: Callable[[Event], None], settings: ProgramSettings) -> None:
         self._emit = emit
         self._settings = settings
+        self._attention = Attention()
         self._alignment = Alignment()
         self._sources: dict[Kind, tuple[int, str, Codec]] = {}
         self._machines: dict[Kind, Depacketizer | None] = {}
@@ -77,12 +79,14 @@ class Program:
         self._wanted: frozenset[str] | None = None
         self._frame: VideoFrame | None = None
         self._frames = 0
-        self._pts_to_cut: dict[int, bool] = {}
 
     def take_keyframe_request(self) -> bool:
-        """Whether a keyframe should be asked for; asking resets it."""
-        wants, self._wants_keyframe = self._wants_keyframe, False
-        return wants
+        """Whether a keyframe should be asked for; asking resets it. Not while one may lie among what came
+        and wasn't read yet."""
+        if not self._wants_keyframe or self._attention.behind:
+            return False
+        self._wants_keyframe = False
+        return True
 
     def want(self, names: Collection[str]) -> None:
         """Rungs that shall run from the next segment on."""
@@ -92,6 +96,7 @@ class Program:
 
     def push(self, kind: Kind, batch: TapBatch, now_us: int) -> None:
         """A batch of one track."""
+        self._attention.note(now_us)
         source = (batch.generation, batch.rid, batch.codec)
         if self._sources.get(kind) != source:
             self._begin_source(kind, batch.codec)
@@ -101,27 +106,32 @@ class Program:
             return
         if batch.packets and self._first_us is None:
             self._first_us = now_us
-        units = machine.push(batch.packets, now_us)
+        units = machine.push(batch.packets, self._attention.patience_us)
         if units:
             self._newest_rtp[kind] = units[-1].rtp_time
         if batch.report is not None and kind in self._newest_rtp:
             self._alignment.handle_report(kind, batch.report, self._newest_rtp[kind])
-        self._units(kind, units, now_us)
+        self._units(kind, units)
 
-    def tick(self, now_us: int) -> None:
-        """Time passes; call at least every 20 ms."""
+    def tick(self, now_us: int, *, all_read: bool = True) -> None:
+        """Time passes; call at least every 20 ms. ``all_read``: no tap has a batch that wasn't pushed.
+
+        What sources have left out is judged as of the moment until which all that arrived has been read.
+        """
+        self._attention.tick(now_us, all_read=all_read)
+        patience_us, heard_us = self._attention.patience_us, self._attention.heard_us
         for kind, machine in self._machines.items():
-            if machine is not None and (deadline := machine.next_deadline_us) and deadline <= now_us:
-                self._units(kind, machine.push((), now_us), now_us)
+            if machine is not None and (deadline := machine.next_deadline_us) and deadline <= patience_us:
+                self._units(kind, machine.push((), patience_us))
         if self._epoch is None:
-            patience_us = PICTURE_PATIENCE_US if self._machines.get("video") else TRACK_PATIENCE_US
-            if self._first_us is not None and now_us - self._first_us > patience_us:
-                self._start_without_picture(now_us)
+            waits_us = PICTURE_PATIENCE_US if self._machines.get("video") else TRACK_PATIENCE_US
+            if self._first_us is not None and heard_us - self._first_us > waits_us:
+                self._start_without_picture(heard_us)
             return
-        if self._epoch.passthrough is not None and self._gop.overdue(now_us - 500_000):
+        if self._epoch.passthrough is not None and self._gop.overdue(heard_us - 500_000):
             self._end_passthrough()
-        self._epoch.tick(now_us)
-        self._sound.tick(now_us)
+        self._epoch.tick(heard_us, self._attention.awake_us)
+        self._sound.tick(heard_us)
 
     def close(self) -> None:
         """End the epoch: what is open becomes the last parts."""
@@ -144,24 +154,23 @@ class Program:
         self._waiting_for_key = True
         self._gop.restart()
         self._rtp_times = []
-        self._pts_to_cut = {}
 
-    def _units(self, kind: Kind, units: list[AccessUnit], now_us: int) -> None:
+    def _units(self, kind: Kind, units: list[AccessUnit]) -> None:
         for unit in units:
             at_us = self._alignment.place(kind, unit.rtp_time, unit.arrival_us)
             if kind == "audio":
                 pcm, early = self._opus.decode(unit)
                 self._sound.push(pcm, at_us - early * 1_000_000 // 48_000)
             else:
-                self._picture_unit(unit, at_us, now_us)
+                self._picture_unit(unit, at_us)
 
-    def _picture_unit(self, unit: AccessUnit, at_us: int, now_us: int) -> None:
+    def _picture_unit(self, unit: AccessUnit, at_us: int) -> None:
         if unit.lost_before and not unit.keyframe:
             self._waiting_for_key = True
         if self._waiting_for_key and not unit.keyframe:
             self._wants_keyframe = True
             return
-        self._waiting_for_key = False
+        self._waiting_for_key = self._wants_keyframe = False
         if self._epoch is not None and self._epoch.passthrough is not None and self._gop.overdue(at_us):
             self._end_passthrough()
         self._rtp_times = [*self._rtp_times[-RATE_UNITS:], unit.rtp_time]
@@ -172,7 +181,7 @@ class Program:
         if self._epoch is not None:
             self._epoch.push_unit(unit.data, at_us, keyframe=unit.keyframe, cut=cut)
         for frame in self._decode(codec_name, unit, at_us):
-            self._picture(frame, frame.pts if frame.pts is not None else at_us, now_us)
+            self._picture(frame, frame.pts if frame.pts is not None else at_us)
 
     def _consider_passthrough(self, unit: AccessUnit, at_us: int) -> None:
         assert self._epoch is not None
@@ -213,12 +222,13 @@ class Program:
             self._waiting_for_key = self._wants_keyframe = True
             return []
 
-    def _picture(self, frame: VideoFrame, at_us: int, now_us: int) -> None:
+    def _picture(self, frame: VideoFrame, at_us: int) -> None:
         self._frame = frame
         self._frames += 1
         if self._epoch is None:
             sound_known = "audio" in self._newest_rtp
-            waited = self._first_us is None or now_us - self._first_us > SOUND_PATIENCE_US
+            heard_us = self._attention.heard_us
+            waited = self._first_us is None or heard_us - self._first_us > SOUND_PATIENCE_US
             if len(self._rtp_times) <= RATE_UNITS or not (sound_known or waited):
                 return
             self._restart(at_us, None)
@@ -228,15 +238,15 @@ class Program:
         assert self._epoch is not None
         self._epoch.push_picture(frame, at_us, self._frames)
 
-    def _start_without_picture(self, now_us: int) -> None:
+    def _start_without_picture(self, at_us: int) -> None:
         if self._frame is None:
             black = VideoFrame(640, 360, "yuv420p")
             for plane, value in zip(black.planes, (16, 128, 128), strict=True):
                 plane.update(bytes([value]) * plane.buffer_size)
             self._frame = black
-        self._restart(now_us, None)
+        self._restart(at_us, None)
         assert self._epoch is not None
-        self._epoch.push_picture(self._frame, now_us, self._frames)
+        self._epoch.push_picture(self._frame, at_us, self._frames)
 
     def _restart(self, at_us: int, passthrough: PassthroughTrack | None) -> None:
         after_us = at_us

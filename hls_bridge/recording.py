@@ -15,14 +15,14 @@ from hls_bridge.track import Rendered
 __all__ = ["ROLES", "Recording", "SegmentRecord"]
 
 ROLES = ("best", "small", "sound")
-"""What is recorded: the best rung, one small one, the sound. Which track that is may change with an epoch."""
+"""What is recorded: the best rung, one small one, the sound. Which track that is may change with an epoch;
+where one has a single rung, that is the small one too."""
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentRecord:
-    """One recorded segment of one role."""
+    """One recorded segment."""
 
-    role: str
     track: str
     msn: int
     epoch: int
@@ -47,6 +47,26 @@ class _Role:
     segments: list[SegmentRecord] = field(default_factory=list)
     listed: list[ListedSegment] = field(default_factory=list)
 
+    def add(self, segment: SegmentRecord, discontinuities: int) -> None:
+        """One that follows those before, with gaps for what is missing in between."""
+        while self.listed and self.listed[-1].msn < segment.msn - 1:
+            self.listed.append(_gap(self.listed[-1]))
+        new_epoch = bool(self.listed) and self.listed[-1].epoch != segment.epoch
+        self.segments.append(segment)
+        self.bandwidth.add(segment.bytes, segment.duration_us)
+        listed = ListedSegment(
+            segment.msn,
+            f"../{segment.key}",
+            f"../{segment.init_key}",
+            segment.epoch,
+            segment.wall_us,
+            new_epoch,
+            discontinuities,
+            duration_us=segment.duration_us,
+        )
+        listed.close()
+        self.listed.append(listed)
+
 
 class Recording:
     """Built by `apply`, record after record; after a crash from the same records."""
@@ -64,6 +84,10 @@ class Recording:
         self._keys: set[str] = set()
         self.tracks: dict[tuple[int, str], str] = {}
         """(epoch, track) to role."""
+        self._epochs: dict[int, int] = {}
+        """Those that have segments, numbered anew: a crash may leave one without any."""
+        self._with_small: set[int] = set()
+        """Epochs that have a small rung of their own."""
         self.open_parts: dict[tuple[str, int], list[ListedPart]] = {}
         self.open_starts: dict[tuple[str, int], tuple[int, int, int]] = {}
         self._roles: dict[str, _Role] = {}
@@ -160,7 +184,7 @@ class Recording:
                 length += shown[at].duration_us
             shown = shown[at:]
         first = shown[0]
-        header = Header(None, first.msn, first.epoch - (1 if first.discontinuity else 0))
+        header = Header(None, first.msn, first.discontinuity_sequence)
         full = Rendered.of(render_full(header, shown))
         delta = render_delta(header, shown)
         return full, Rendered.of(delta) if delta is not None else full
@@ -188,57 +212,50 @@ class Recording:
             r["channels"],
         )
         self.tracks[r["epoch"], r["track"]] = r["role"]
+        if r["role"] == "small":
+            self._with_small.add(r["epoch"])
         role = self._roles.get(r["role"])
-        if role is None:
-            self._roles[r["role"]] = _Role(spec, Bandwidth(spec.bitrate_bps))
-        else:
+        if role is not None:
             role.spec = spec
+            return
+        role = self._roles[r["role"]] = _Role(spec, Bandwidth(spec.bitrate_bps))
+        if r["role"] == "small":
+            # The epochs before had a single rung, a black picture for one.
+            for segment in self.segments("best"):
+                role.add(segment, self._epochs[segment.epoch])
 
     def _apply_segment(self, r: Record) -> None:
         self.open_parts.pop((r["track"], r["msn"]), None)
         self.open_starts.pop((r["track"], r["msn"]), None)
-        role_name = self.tracks.get((r["epoch"], r["track"]))
-        if role_name is None:
-            return
-        role = self._roles[role_name]
-        if role.segments and r["msn"] <= role.segments[-1].msn:
+        roles = [self._roles[name] for name in self._fed_by(r["epoch"], r["track"])]
+        roles = [role for role in roles if not role.segments or r["msn"] > role.segments[-1].msn]
+        if not roles:
             return
         segment = SegmentRecord(
-            role_name,
-            r["track"],
-            r["msn"],
-            r["epoch"],
-            r["wall_us"],
-            r["start_us"],
-            r["duration_us"],
-            r["bytes"],
+            r["track"], r["msn"], r["epoch"], r["wall_us"], r["start_us"], r["duration_us"], r["bytes"]
         )
-        while role.segments and role.listed[-1].msn < segment.msn - 1:
-            role.listed.append(_gap(role.listed[-1]))
-        new_epoch = bool(role.segments) and role.segments[-1].epoch != segment.epoch
-        role.segments.append(segment)
+        discontinuities = self._epochs.setdefault(segment.epoch, len(self._epochs))
+        for role in roles:
+            role.add(segment, discontinuities)
         self._keys.add(segment.key)
-        role.bandwidth.add(segment.bytes, segment.duration_us)
         self.bytes += segment.bytes
-        listed = ListedSegment(
-            segment.msn,
-            f"../{segment.key}",
-            f"../{segment.init_key}",
-            segment.epoch,
-            segment.wall_us,
-            new_epoch,
-            duration_us=segment.duration_us,
-        )
-        listed.close()
-        role.listed.append(listed)
+
+    def _fed_by(self, epoch: int, track: str) -> list[str]:
+        """Roles that a track is recorded as."""
+        role = self.tracks.get((epoch, track))
+        if role is None:
+            return []
+        both = role == "best" and "small" in self._roles and epoch not in self._with_small
+        return [role, "small"] if both else [role]
 
     def _apply_lost(self, track: str, msn: int) -> None:
         """A segment that could not be kept: a gap of its length takes its place."""
         for role in self._roles.values():
             for segment in [s for s in role.segments if (s.track, s.msn) == (track, msn)]:
                 role.segments.remove(segment)
-                self.bytes -= segment.bytes
-                self._keys.discard(segment.key)
+                if segment.key in self._keys:
+                    self.bytes -= segment.bytes
+                    self._keys.discard(segment.key)
                 at = next(i for i, listed in enumerate(role.listed) if listed.msn == msn)
                 role.listed[at] = replace(role.listed[at], uri="../gap.m4s", closed=False, gap=True)
                 role.listed[at].close()
@@ -252,6 +269,7 @@ def _gap(previous: ListedSegment) -> ListedSegment:
         previous.epoch,
         previous.wall_us + previous.duration_us,
         False,
+        previous.discontinuities,
         gap=True,
         duration_us=2_000_000,
     )

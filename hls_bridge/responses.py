@@ -8,7 +8,7 @@ import re
 from aiohttp import web
 from multidict import CIMultiDict
 
-from hls_bridge.origin import Gone, NotFound, NotLive, TooFarAhead
+from hls_bridge.errors import Gone, NotFound, NotLive, TooFarAhead
 from hls_bridge.track import Rendered
 from hls_bridge.waiting import Overdue
 

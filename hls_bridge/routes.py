@@ -9,7 +9,8 @@ from typing import Any
 
 from aiohttp import web
 
-from hls_bridge.origin import Gone, NotFound, Origin, TooFarAhead, clocks
+from hls_bridge.errors import Gone, NotFound, TooFarAhead
+from hls_bridge.origin import Origin, clocks
 from hls_bridge.responses import media, playlist, preflight, problem, refusal
 from hls_bridge.track import Rendered
 from hls_bridge.waiting import Overdue

@@ -152,6 +152,7 @@ class Rung(threading.Thread):
                 log.warning("rendition %s ends: %s", self.rendition.name, error)
                 self.failed = True
                 self._close()
+                self._emit(TrackStop(self.rendition.name))
         self._keep_promise()
         self._close(self._until)
         if self.below is not None:

@@ -11,7 +11,8 @@ from typing import ClassVar
 
 from aiohttp import web
 
-from hls_bridge.connection import ApplicationConnection, HttpServer, Log
+from hls_bridge.application_connection import ApplicationConnection
+from hls_bridge.connection import HttpServer, Log
 from hls_bridge.hot_path import HotPath
 
 __all__ = ["Runner", "serve_http"]

@@ -24,7 +24,8 @@ class Rendered:
     plain: bytes
     gzipped: bytes | None
     answers: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
-    """Whole responses made of it, by what they differ in: made once, sent to all (`hot_path`)."""
+    """Whole responses made of it, by what they differ in, with their date: made once, sent to all
+    (`hot_path`)."""
 
     @classmethod
     def of(cls, text: str) -> Rendered:
@@ -114,7 +115,7 @@ class Track:
             return
         first = shown[0]
         target = AUDIO_PART_US if self.spec.kind == "audio" else PART_US
-        header = Header(target, first.msn, first.epoch - (1 if first.discontinuity else 0))
+        header = Header(target, first.msn, first.discontinuity_sequence)
         reports = [
             Report(f"{other}.m3u8", *last)
             for other, last in lasts.items()

@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from hls_bridge.broadcast import Broadcast
 from hls_bridge.link import LinkServer
-from hls_bridge.origin import Broadcast, Origin, clocks
+from hls_bridge.origin import Origin, clocks
 from hls_bridge.recorder import Recorder
 from hls_bridge.segment_store import StoreError
 from hls_bridge.tiers import TierPolicy
@@ -86,7 +87,6 @@ class _Carried:
     """As it was when the broadcast began."""
     over: asyncio.Event = field(default_factory=asyncio.Event)
     broadcast: Broadcast | None = None
-    worker: Worker | None = None
     rungs: int = 0
     """Listed in the master playlist when one looked last, the sound too."""
 
@@ -130,11 +130,6 @@ class Broadcasts:
     def degraded(self) -> list[str]:
         return [f"recording ({where}): {why}" for where, why in self._recorder.troubles.items()]
 
-    def worker_pid(self, stream_id: str) -> int | None:
-        """Of the process that transcodes the stream."""
-        carried = self._carried.get(stream_id)
-        return carried.worker.pid if carried is not None and carried.worker is not None else None
-
     # As a Listener ------------------------------------------------------------------------------------
 
     def stream_changed(self, stream: StreamRecord) -> None:
@@ -147,8 +142,10 @@ class Broadcasts:
             carried = self._carried[stream.stream_id] = _Carried(
                 stream, TierPolicy(self._popular_viewers), stream.record
             )
-            before = self._tasks.get(stream.stream_id)
-            self._tasks[stream.stream_id] = self._group.create_task(self._carry(carried, before))
+            stream_id = stream.stream_id
+            before = self._tasks.get(stream_id)
+            task = self._tasks[stream_id] = self._group.create_task(self._carry(carried, before))
+            task.add_done_callback(lambda _: self._done(stream_id, task))
 
     def stream_deleted(self, stream_id: str) -> None:
         carried = self._carried.get(stream_id)
@@ -197,6 +194,10 @@ class Broadcasts:
         if carried is not None:
             carried.over.set()
 
+    def _done(self, stream_id: str, task: asyncio.Task[None]) -> None:
+        if self._tasks.get(stream_id) is task:
+            del self._tasks[stream_id]
+
     async def _carry(self, carried: _Carried, before: asyncio.Task[None] | None) -> None:
         stream_id = carried.stream.stream_id
         if before is not None:
@@ -217,7 +218,7 @@ class Broadcasts:
         try:
             async with Worker(
                 self._sfu, stream_id, "hls_bridge.worker:main", role="bridge", arguments=arguments
-            ) as carried.worker:
+            ):
                 await carried.over.wait()
         finally:
             self._link.dismiss(stream_id)

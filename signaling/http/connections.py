@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from aiohttp import web
 
 from hls_bridge import serving
-from hls_bridge.connection import ApplicationConnection
+from hls_bridge.application_connection import ApplicationConnection
 from hls_bridge.hot_path import HotPath
 from hls_bridge.origin import Origin
 from signaling.http.access_log import log_access

@@ -12,7 +12,7 @@ import pytest
 
 from hls_bridge.bench_edge import nginx, varnish
 from hls_bridge.origin import Origin
-from tests.interop.test_origin import Site, V, admitted, authorize, fill, part
+from tests.interop.test_origin import A, Site, V, admitted, authorize, fill, part
 
 
 @pytest.fixture
@@ -98,6 +98,52 @@ async def test_nginx_checks_tokens_and_speaks_http2(site: Site) -> None:
         assert b"\n./b1/720p30.m3u8\n" in body
         assert (await get("/hls/t/good/secret/b1/720p30.m3u8?_HLS_msn=3&_HLS_part=1"))[0] == "200"
         assert (await get("/api/v1/streams/s/manifest.m3u8"))[0] == "200"
+
+
+async def test_one_http2_connection_carries_all_that_a_player_waits_for(site: Site, tmp_path: Path) -> None:
+    """Blocking reloads and hinted parts wait, and what is there comes meanwhile, on the same connection."""
+    base = fill(site)
+    waits = [
+        f"{base}/{name}"
+        for track in ("720p30", "sound")
+        for name in (f"{track}.m3u8?_HLS_msn=3&_HLS_part=2", f"{track}/3.2.m4s")
+    ]
+    there = [f"{base}/720p30/{segment}.{index}.m4s" for segment in range(3) for index in range(6)]
+    curl = shutil.which("curl")
+    assert curl, "curl is missing: apt-get install curl"
+    with (
+        varnish(port_of(site)) as (edge_port, _),
+        nginx(port_of(site), edge_port, "hush") as (port, _),
+    ):
+        command = [curl, "-sk", "--http2", "--parallel", "--parallel-max", "50"]
+        command += ["-w", "%{http_code} %{http_version} %{num_connects} %{local_port}\n"]
+        for index, path in enumerate([*waits, *there]):
+            command += ["-o", str(tmp_path / str(index)), f"https://127.0.0.1:{port}{path}"]
+        process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        broadcast = site.origin.broadcast("s")
+        assert broadcast is not None
+        got = [tmp_path / str(index) for index in range(len(waits) + len(there))]
+
+        def come(path: Path) -> bool:
+            return path.is_file() and path.stat().st_size > 0
+
+        for _ in range(400):
+            await asyncio.sleep(0.05)
+            waiting = len(broadcast.playlists) + len(broadcast.parts)
+            if waiting == len(waits) and all(map(come, got[len(waits) :])):
+                break
+        assert [come(path) for path in got] == [False] * len(waits) + [True] * len(there)
+        for track in (V, A):
+            site.origin.handle_event("s", part(track, 3, 2))
+        out, _ = await process.communicate()
+    numbers = [line.split() for line in out.decode().splitlines()]
+    assert [(status, version) for status, version, *_ in numbers] == [("200", "2")] * len(got)
+    assert sum(int(connects) for _, _, connects, _ in numbers) == 1
+    assert len({local for *_, local in numbers}) == 1
+    for index, track in enumerate(("720p30", "sound")):
+        assert f'"{track}/3.2.m4s"' in got[2 * index].read_text()
+        assert got[2 * index + 1].read_text() == f"{track}-3.2;"
+    assert got[len(waits)].read_text() == "720p30-0.0;"
 
 
 async def test_an_access_log_holds_no_token(site: Site, tmp_path: Path) -> None:

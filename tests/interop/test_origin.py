@@ -162,6 +162,8 @@ async def test_what_is_refused(site: Site) -> None:
     base = fill(site)
     for query, want in {
         "_HLS_msn=5": 400,
+        "_HLS_msn=3&_HLS_part=11": 400,
+        "_HLS_msn=4&_HLS_part=9": 400,
         "_HLS_msn=99999999999999999999": 400,
         "_HLS_msn=-1": 400,
         "_HLS_msn=x": 400,

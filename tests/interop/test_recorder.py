@@ -109,6 +109,42 @@ async def test_a_recording_is_listed_and_read(tmp_path: Path) -> None:
     third.close()
 
 
+async def test_an_epoch_of_one_rung_is_in_every_playlist(tmp_path: Path) -> None:
+    """Before the first picture it is black and small; later a source may be small itself."""
+    recorder = recorder_at(tmp_path)
+    recorder.start(0)
+    origin = Origin(archive=recorder)
+    origin.begin("stream", "rec1")
+    for tracks in ((M, A), (V, L, A), (M, A)):
+        origin.handle_event("stream", EpochStart(tracks, 0))
+        for index in range(12):
+            for track in tracks:
+                at = (index // 6, index % 6, index * 333_333, 333_333, index % 6 == 0, index % 6 == 5)
+                origin.handle_event("stream", PartGroup((Part(track.name, *at, b"x" * 100),)))
+    origin.end("stream")
+    assert recorder.flush()
+    recorder.close()
+    again = recorder_at(tmp_path)
+    again.start(0)
+    for found in (recorder, again):
+        recording = found.recordings("stream")[0]
+        assert recording.entry()["missing_s"] == 0
+        assert recording.bytes == 7 * 2 * 600
+        for role, names in (
+            ("best", ("480p30", "720p30", "480p30")),
+            ("small", ("480p30", "360p30", "480p30")),
+            ("sound", ("sound",) * 3),
+        ):
+            made = found.playlist("rec1", role, ended=True, skip=False)
+            assert made is not None
+            text = made.plain.decode()
+            assert "#EXT-X-MEDIA-SEQUENCE:0\n" in text
+            assert text.count("#EXT-X-DISCONTINUITY\n") == 2
+            segments = [line for line in text.splitlines() if line.endswith(".m4s")]
+            assert segments == [f"../{names[msn // 2]}/{msn}.m4s" for msn in range(6)]
+    again.close()
+
+
 def test_kill_9_loses_only_the_open_part(tmp_path: Path) -> None:
     script = (
         "import sys, time; from pathlib import Path\n"

@@ -3,15 +3,18 @@ from __future__ import annotations
 import io
 import itertools
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import av
 import pytest
+from av.audio.frame import AudioFrame
+from av.video.frame import VideoFrame
 
 from hls_bridge.part import EpochStart, Event, Part, PartGroup, Thumbnail, TrackStart, TrackStop
 from hls_bridge.program import Program, ProgramSettings
+from sfu.media import Kind, TapBatch
 from tests.generated import AV1, H264, OPUS, VP8, VP9, Feed, merged
 
 START_US = 5_000_000_000
@@ -47,26 +50,60 @@ class Run:
 
     def play(self, epoch: int, track: str) -> list[Fraction]:
         """Decode a track; the frames' times in seconds."""
+        frames = self.decoded(epoch, track)
+        return [f.pts * f.time_base for f in frames if f.pts is not None and f.time_base]
+
+    def decoded(self, epoch: int, track: str) -> Iterator[AudioFrame | VideoFrame]:
         spec = next(t for t in self.epochs[epoch].tracks if t.name == track)
         data = spec.init + b"".join(p.data for p in self.parts[epoch][track])
         with av.open(io.BytesIO(data)) as container:
-            stream = container.streams[0]
-            return [
-                f.pts * f.time_base for f in container.decode(stream) if f.pts is not None and f.time_base
-            ]
+            for frame in container.decode(container.streams[0]):
+                assert isinstance(frame, AudioFrame | VideoFrame)
+                yield frame
 
 
-def simulate(feeds: Sequence[Feed], *, until_s: float, settings: ProgramSettings | None = None) -> Run:
+@dataclass(frozen=True)
+class Delivery:
+    """A batch on its way into the program."""
+
+    arrival_us: int
+    """In the tap's queue."""
+    pushed_us: int
+    kind: Kind
+    batch: TapBatch
+
+
+def deliveries(feeds: Sequence[Feed], held: tuple[float, float] | None) -> Iterator[Delivery]:
+    """While the worker is ``held`` (from, to) packets lie in its socket. The engine reads them 30 ms after
+    that, and gives them the time of then; the pipeline needs 2 ms for each batch."""
+    low_us, high_us = (START_US + round(s * 1e6) for s in held or (0, 0))
+    free_us = 0
+    for at, kind, batch in merged(feeds, START_US):
+        arrival_us = high_us + 30_000 if low_us <= at < high_us + 30_000 else at
+        packets = [replace(packet, arrival_us=arrival_us) for packet in batch.packets]
+        pushed_us = max(arrival_us, free_us)
+        free_us = pushed_us + (2_000 if arrival_us < pushed_us or arrival_us != at else 0)
+        yield Delivery(arrival_us, pushed_us, kind, replace(batch, packets=packets))
+
+
+def simulate(
+    feeds: Sequence[Feed],
+    *,
+    until_s: float,
+    settings: ProgramSettings | None = None,
+    held: tuple[float, float] | None = None,
+) -> Run:
     run = Run()
     program = Program(
         run.emit, settings or ProgramSettings(codec_name="libx264", passthrough=False, realtime=False)
     )
     now = START_US
-    for at, kind, batch in merged(feeds, START_US):
-        while now + 20_000 <= at:
+    for each in deliveries(feeds, held):
+        while now + 20_000 <= each.pushed_us:
             now += 20_000
-            program.tick(now)
-        program.push(kind, batch, at)
+            if held is None or not held[0] * 1e6 < now - START_US < held[1] * 1e6:
+                program.tick(now, all_read=each.arrival_us > now)
+        program.push(each.kind, each.batch, each.pushed_us)
         run.keyframe_requests += program.take_keyframe_request()
     while now < START_US + until_s * 1e6:
         now += 20_000

@@ -79,6 +79,26 @@ def test_a_stepped_sender_clock_is_followed() -> None:
     assert estimator.local_us(40_000_000 + 3_600_000_000) == pytest.approx(40_010_000, abs=1000)
 
 
+@pytest.mark.parametrize("warm_s", [4, 12, 70])
+@pytest.mark.parametrize("held_s", [1.5, 5.0])
+def test_packets_that_were_held_move_no_clock(held_s: float, warm_s: int) -> None:
+    """They arrive all at once when it ends."""
+    estimator = OffsetEstimator()
+    ends_ms = warm_s * 1000 + round(held_s * 1000)
+    for ms in range(0, ends_ms + 70_000, 20):
+        arrival_ms = ends_ms if warm_s * 1000 <= ms < ends_ms else ms
+        estimator.add(ms * 1000, arrival_ms * 1000 + 10_000)
+        assert abs(estimator.local_us(ms * 1000) - (ms * 1000 + 10_000)) < 1_000, ms
+
+
+def test_a_path_that_is_longer_from_now_on_is_followed() -> None:
+    estimator = OffsetEstimator()
+    for ms in range(0, 45_000, 20):
+        delay_us = 10_000 if ms < 30_000 else 610_000
+        estimator.add(ms * 1000, ms * 1000 + delay_us)
+    assert estimator.local_us(45_000_000) == pytest.approx(45_610_000, abs=1000)
+
+
 def test_track_clock_without_a_report() -> None:
     with pytest.raises(LookupError):
         TrackClock(90_000).ntp_us(1)

@@ -1,38 +1,13 @@
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import re
 
-from hls_bridge.live import Live
-from hls_bridge.part import EpochStart, Part, PartGroup, TrackSpec
+from hls_bridge.live import KEPT_SEGMENTS
+from hls_bridge.part import Part, PartGroup
 from hls_bridge.program_clock import ProgramClock, date_time
-from hls_bridge.track import ClosedSegment
-
-WALL = 1_800_000_000_000_000
-V = TrackSpec("720p30", "video", "avc1.64001F", 2_750_000, b"init-v", 1280, 720, 30)
-L = TrackSpec("360p30", "video", "avc1.64001E", 770_000, b"init-l", 640, 360, 30)
-A = TrackSpec("sound", "audio", "mp4a.40.2", 140_000, b"init-a", channels=2)
-
-
-class Driver:
-    """Feeds a `Live` with regular parts."""
-
-    def __init__(self) -> None:
-        self.closed: list[ClosedSegment] = []
-        self.live = Live(0, WALL, on_closed=self.closed.append)
-        self.start_us = 10_000_000
-
-    def epoch(self, *tracks: TrackSpec) -> None:
-        self.live.handle_event(EpochStart(tracks, self.start_us), self.start_us, WALL + self.start_us)
-        self.segment = 0
-
-    def parts(self, track: TrackSpec, segment: int, indices: range, *, last: int = 5) -> None:
-        for i in indices:
-            start = self.start_us + segment * 2_000_000 + i * 333_333
-            part = Part(
-                track.name, segment, i, start, 333_334 if i == 5 else 333_333, i == 0, i == last, b"%d" % i
-            )
-            self.live.handle_event(PartGroup((part,)), start, WALL + start)
+from tests.live_driver import WALL, A, Driver, L, V
 
 
 def test_a_whole_playlist() -> None:
@@ -106,6 +81,48 @@ def test_a_delta_joins_up_with_the_full_playlist() -> None:
     assert "#EXT-X-MEDIA-SEQUENCE:5\n" in delta
     assert len(full) > 2000
     assert track.full.gzipped is not None
+
+
+def test_an_epoch_that_a_crash_left_empty_is_no_discontinuity() -> None:
+    d = Driver()
+    d.epoch(V)  # killed before its first part, and once more after its first segment
+    for _ in range(3):
+        d.epoch(V)
+        d.parts(V, 0, range(6))
+        d.start_us += 3_000_000
+        d.epoch(V)
+    d.parts(V, 0, range(6))
+    counted: dict[int, int] = {}
+    for segment in range(1, 24):
+        d.parts(V, segment, range(6))
+        rendered = d.live.tracks["720p30"].full
+        assert rendered is not None
+        text = rendered.plain.decode()
+        discontinuities = int(text.split("#EXT-X-DISCONTINUITY-SEQUENCE:")[1].split("\n")[0])
+        for line in text.splitlines():
+            discontinuities += line == "#EXT-X-DISCONTINUITY"
+            if re.fullmatch(r"720p30/\d+\.m4s", line):
+                msn = int(line[7:-4])
+                assert counted.setdefault(msn, discontinuities) == discontinuities, "players count on"
+    assert [counted[msn] for msn in range(5)] == [0, 1, 2, 3, 3]
+
+
+def test_memory_holds_the_newest_segments_alone() -> None:
+    """Of tracks that have ended too: a source that passes through and disappoints again and again."""
+    d = Driver()
+    source = dataclasses.replace(V, name="source")
+    held: list[tuple[str, int]] = []
+    for _ in range(4):
+        for track in (V, source):
+            d.epoch(track)
+            for segment in range(5):
+                d.parts(track, segment, range(6))
+            d.parts(track, 5, range(2))  # cut off
+            d.start_us += 11_000_000
+    for name, msn in itertools.product(("720p30", "source"), range(48)):
+        if d.live.part(name, msn, 0) is not None or d.live.segment(name, msn) is not None:
+            held.append((name, msn))
+    assert sorted(msn for _, msn in held) == list(range(48 - KEPT_SEGMENTS - 1, 48))
 
 
 def test_a_discontinuity_is_equal_in_all_tracks() -> None:

@@ -6,7 +6,7 @@ import dataclasses
 import re
 
 from hls_bridge.part import EpochEnd
-from tests.unit.test_live import WALL, Driver, L, V
+from tests.live_driver import WALL, Driver, L, V
 
 
 def hints(d: Driver) -> list[str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from hls_bridge.part import Part, PartGroup, TrackSpec, TrackStart, TrackStop
-from tests.unit.test_live import WALL, A, Driver, L, V
+from tests.live_driver import WALL, A, Driver, L, V
 
 
 @pytest.mark.parametrize("segments", [1, 3])
@@ -117,3 +119,22 @@ def test_a_rung_that_rejoins_begins_anew() -> None:
             d.parts(track, segment, range(6))
     assert listed(d) == ["720p30.m3u8", "360p30.m3u8"]
     assert [(s.msn, s.gap) for s in d.live.tracks["360p30"].segments] == [(n, False) for n in (12, 13, 14)]
+
+
+def test_a_rung_that_comes_back_leaves_the_segment_before_whole() -> None:
+    """Another one's parts are in its playlist until then, and rungs don't end a segment at one time."""
+    d = Driver()
+    middle = dataclasses.replace(L, name="480p30", height=480)
+    d.epoch(V, middle, L)
+    for track in (V, middle, L):
+        d.parts(track, 0, range(6))
+    d.epoch(V, L)
+    d.parts(V, 0, range(6))
+    d.parts(L, 0, range(4))
+    d.live.handle_event(TrackStart(middle, 1), 0, WALL)
+    d.parts(L, 0, range(4, 6))
+    for track in (V, middle, L):
+        d.parts(track, 1, range(6))
+    segments = d.live.tracks["480p30"].segments
+    assert [s.uri for s in segments] == ["480p30/0.m4s", "360p30/1.m4s", "480p30/2.m4s"]
+    assert [s.duration_us for s in segments] == [s.duration_us for s in d.live.tracks["720p30"].segments]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from fractions import Fraction
 
 import av
@@ -8,11 +9,12 @@ import numpy as np
 import pytest
 
 from hls_bridge.collector import PartCollector
-from hls_bridge.ladder import Ladder
+from hls_bridge.encoder import VideoEncoder
+from hls_bridge.ladder import CATCH_UP_US, Ladder
 from hls_bridge.packager import PartCutter, Sample
-from hls_bridge.part import PART_US, Event, Part, PartGroup
+from hls_bridge.part import PART_US, Event, Part, PartGroup, TrackStop
 from hls_bridge.rendition import choose_ladder
-from hls_bridge.rung import TICKS, Picture
+from hls_bridge.rung import TICKS, Picture, Rung
 from hls_bridge.sound_path import SoundPath
 from hls_bridge.thinning import Thinning
 
@@ -144,3 +146,58 @@ def test_sound_ends_so_too(blocks: int) -> None:
     parts = [p for e in events if isinstance(e, PartGroup) for p in e.parts]
     assert len(parts) == len(told) + 1
     assert parts[-1].last
+
+
+def test_rungs_that_got_much_at_once_may_catch_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As behind a hold of the worker; those that stay behind are too many."""
+    waiting = 84
+    monkeypatch.setattr(Rung, "behind", property(lambda _: waiting))
+    events: list[Event] = []
+    renditions = choose_ladder(1280, 720, 30)
+    ladder = Ladder(renditions, 30, events.append, active={r.name for r in renditions}, codec_name="libx264")
+    frame = av.VideoFrame(1280, 720, "yuv420p")
+
+    def stopped(segment: int) -> list[str]:
+        """Rungs that end where this segment begins."""
+        slot = 60 * segment
+        ladder.push(Picture(frame, slot * TICKS // 30, segment, True, slot, slot, slot + 60))
+        ladder.flush()
+        return [event.name for event in events if isinstance(event, TrackStop)]
+
+    ladder.tick(0)
+    ladder.tick(CATCH_UP_US - 1)
+    assert stopped(0) == []
+    waiting = 40
+    ladder.tick(CATCH_UP_US)
+    waiting = 84
+    ladder.tick(CATCH_UP_US + 1)
+    ladder.tick(2 * CATCH_UP_US)
+    assert stopped(1) == []
+    ladder.tick(2 * CATCH_UP_US + 1)
+    assert stopped(2) == ["480p30"]
+    ladder.end()
+
+
+def test_a_rung_that_fails_is_said_to_have_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else its playlist would be listed on, and never grow."""
+    encode = VideoEncoder.encode
+
+    def failing(self: VideoEncoder, frame: av.VideoFrame, pts: int, *, idr: bool) -> Sequence[av.Packet]:
+        if frame.height == 480 and pts > TICKS:
+            raise av.FFmpegError(5, "the card was lost")
+        return encode(self, frame, pts, idr=idr)
+
+    monkeypatch.setattr(VideoEncoder, "encode", failing)
+    events: list[Event] = []
+    renditions = choose_ladder(1280, 720, 30)
+    active = {rendition.name for rendition in renditions}
+    ladder = Ladder(renditions, 30, events.append, active=active, codec_name="libx264", realtime=False)
+    frame = av.VideoFrame(1280, 720, "yuv420p")
+    for slot in range(60):
+        ladder.push(Picture(frame, slot * TICKS // 30, 0, slot == 0, slot, slot, 60))
+    ladder.end()
+    assert [event.name for event in events if isinstance(event, TrackStop)] == ["480p30"]
+    parts = [part for event in events if isinstance(event, PartGroup) for part in event.parts]
+    ends = {name: max(p.start_us + p.duration_us for p in parts if p.track == name) for name in active}
+    assert ends["720p30"] == ends["360p30"] == 2_000_000
+    assert ends["480p30"] < 1_100_000

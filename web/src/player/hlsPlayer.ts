@@ -1,10 +1,20 @@
-import Hls, { ErrorTypes, Events, type ErrorData, type HlsConfig } from "hls.js";
+import Hls, {
+  ErrorTypes,
+  Events,
+  type ErrorData,
+  type HlsConfig,
+  type LoaderCallbacks,
+  type LoaderConfiguration,
+  type PlaylistLoaderConstructor,
+  type PlaylistLoaderContext,
+} from "hls.js";
 import workerPath from "hls.js/dist/hls.worker.js?url";
 
 import { Emitter } from "../api/emitter";
 import { backoffMs } from "../rtc/recovery";
 import { play } from "./autoplay";
 import type { Beacon } from "./beacon";
+import { patient } from "./blockingReload";
 import { LiveSync } from "./liveSync";
 import { countVariants, rungLabel } from "./masterPlaylist";
 import { AUTO, type Player, type PlayerEvents, type PlayerState, type PlayerStats, type Quality } from "./player";
@@ -15,12 +25,23 @@ const LOW_LATENCY_TARGET_S = 0.7;
 /** Beyond this it jumps instead of playing faster: a minute and more would pass until it is there. */
 const FAR_BEHIND_S = 6;
 
+class PatientLoader extends (Hls.DefaultConfig.loader as PlaylistLoaderConstructor) {
+  override load(
+    context: PlaylistLoaderContext,
+    configuration: LoaderConfiguration,
+    callbacks: LoaderCallbacks<PlaylistLoaderContext>,
+  ): void {
+    super.load(context, patient(context, configuration), callbacks);
+  }
+}
+
 const LIVE: Partial<HlsConfig> = {
   lowLatencyMode: true,
   // The rate is left to LiveSync.
   maxLiveSyncPlaybackRate: 1,
   liveSyncOnStallIncrease: 0.25,
   backBufferLength: 30,
+  pLoader: PatientLoader,
 };
 
 const WINDOWED: Partial<HlsConfig> = { lowLatencyMode: false, backBufferLength: 60, maxBufferLength: 20 };
