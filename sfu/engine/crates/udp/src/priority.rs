@@ -12,8 +12,12 @@ const NICER: libc::c_int = -5;
 /// The lowest of the real-time priorities (sched(7)): before all ordinary threads, behind all others of its kind.
 const LOWEST: libc::c_int = 1;
 
-/// How often it is looked how much of a processor a worker takes: three frames.
+/// How long a real-time thread may take more than half of a processor: three frames.
 const WINDOW: Duration = Duration::from_millis(100);
+
+/// An ordinary one is not tried as real-time before this: where others leave it little it takes little, whatever
+/// it needs, and they are kept waiting for a window then.
+const ORDINARY: Duration = Duration::from_secs(1);
 
 /// Linux keeps niceness per thread (setpriority(2), "C library/kernel differences"). False without CAP_SYS_NICE
 /// or an RLIMIT_NICE of 25: then the calling thread shares its processor as others do.
@@ -66,7 +70,7 @@ impl Urgency {
     pub fn look(&mut self, now: Time, cpu: impl FnOnce() -> Duration) -> Option<bool> {
         let (began, before) = self.since;
         let passed = now.since(began);
-        if passed < WINDOW {
+        if passed < if self.urgent { WINDOW } else { ORDINARY } {
             return None;
         }
         let cpu = cpu();
@@ -86,27 +90,23 @@ mod tests {
     fn who_takes_more_than_half_of_a_processor_is_ordinary_until_it_takes_less() {
         let (mut now, mut cpu) = (Time::from_micros(1_000_000), Duration::from_secs(7));
         let mut urgency = Urgency::new(true, now, cpu);
-        let mut window = |share_percent: u32| {
+        let mut second = |share_percent: u32| {
             let mut changes = Vec::new();
-            for _ in 0..10 {
-                now += WINDOW / 10;
-                cpu += WINDOW / 10 * share_percent / 100;
-                changes.extend(urgency.look(now, || cpu));
+            for millisecond in 1..=1_000 {
+                now += Duration::from_millis(1);
+                cpu += Duration::from_micros(10) * share_percent;
+                changes.extend(urgency.look(now, || cpu).map(|urgent| (millisecond, urgent)));
             }
             changes
         };
-        let steps = [
-            (20, None),
-            (49, None),
-            (60, Some(false)),
-            (100, None),
-            (45, None),
-            (39, Some(true)),
-            (45, None),
-        ];
-        for (share, change) in steps {
-            assert_eq!(window(share), Vec::from_iter(change), "{share} %");
-        }
+        assert_eq!(second(20), []);
+        assert_eq!(second(49), []);
+        assert_eq!(second(60), [(100, false)]);
+        assert_eq!(second(100), []);
+        assert_eq!(second(45), []);
+        assert_eq!(second(45), []);
+        assert_eq!(second(39), []);
+        assert_eq!(second(39), [(100, true)], "of the last second");
     }
 
     #[test]
