@@ -40,7 +40,7 @@ pub fn be_punctual() {
 /// RLIMIT_RTPRIO of 1.
 pub fn set_urgent(urgent: bool) -> bool {
     let (policy, priority) = match urgent {
-        true => (libc::SCHED_RR | libc::SCHED_RESET_ON_FORK, LOWEST),
+        true => (libc::SCHED_RR, LOWEST),
         false => (libc::SCHED_OTHER, 0),
     };
     // SAFETY: an integer is all that the kernel's sched_param has, and it lives through the call; 0 is the
@@ -117,7 +117,7 @@ mod tests {
             raise();
             let ordinary = state();
             if set_urgent(true) {
-                assert_eq!(state().0, libc::SCHED_RR | libc::SCHED_RESET_ON_FORK);
+                assert_eq!(state().0, libc::SCHED_RR);
             }
             assert!(set_urgent(false), "less is always allowed");
             assert_eq!(state(), ordinary);
