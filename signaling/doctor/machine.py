@@ -128,10 +128,19 @@ def _files(probe: Probe) -> Finding:
 
 
 def _priority(probe: Probe) -> Finding:
-    if probe.may_rise():
+    missing = []
+    if not probe.may_be_urgent():
+        missing.append(("LimitRTPRIO=1", "rtprio: 1", "ulimit -r 1"))
+    if not probe.may_rise():
+        missing.append(("LimitNICE=-5", "nice: 25", "ulimit -e 25"))
+    if not missing:
         return Finding("ok", "priority", "the engine's threads come before others")
     detail = "not allowed: encoders and other programs on this machine delay packets"
-    remedy = "LimitNICE=-5 in a unit, ulimits: {nice: 25} in a container, ulimit -e 25 elsewhere"
+    unit, container, shell = zip(*missing, strict=True)
+    remedy = (
+        f"{' '.join(unit)} in a unit, ulimits: {{{', '.join(container)}}} in a container,"
+        f" {'; '.join(shell)} elsewhere"
+    )
     return Finding("warn", "priority", detail, remedy)
 
 

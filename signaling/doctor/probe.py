@@ -57,7 +57,11 @@ class Probe(Protocol):
         ...
 
     def may_rise(self) -> bool:
-        """Whether a thread may come before those of other programs."""
+        """Whether a thread may have more weight than those of other programs."""
+        ...
+
+    def may_be_urgent(self) -> bool:
+        """Whether a thread may be real-time."""
         ...
 
     def clock_synchronised(self) -> bool | None:
@@ -123,6 +127,12 @@ class SystemProbe:
         # niceness is a thread's own on Linux (setpriority(2)): tried in one that ends with it
         with ThreadPoolExecutor(1) as thread:
             tried = thread.submit(os.nice, ENGINE_NICER)
+            return tried.exception() is None
+
+    def may_be_urgent(self) -> bool:
+        # of the calling thread, as above (sched_setscheduler(2))
+        with ThreadPoolExecutor(1) as thread:
+            tried = thread.submit(os.sched_setscheduler, 0, os.SCHED_RR, os.sched_param(1))
             return tried.exception() is None
 
     def clock_synchronised(self) -> bool | None:

@@ -48,19 +48,43 @@ async def admit(stream_id: str, token: str | None) -> WatchGrant:
     return WatchGrant(stream_id, manifest_url="https://cdn.example/show.m3u8")
 
 
+class Clock:
+    """The event loop's, which can be put forward: timers that are to run out are too long to do so before,
+    however slow the machine is."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._real = loop.time
+        self._ahead_s = 0.0
+
+    def time(self) -> float:
+        return self._real() + self._ahead_s
+
+    def advance(self, seconds: float) -> None:
+        self._ahead_s += seconds
+
+
 class Node:
     """The node, its fake engine, its HTTP client and the events it told."""
 
-    def __init__(self, sfu: Sfu, engine: FakeEngine, client: TestClient[Any, Any]) -> None:
+    def __init__(self, sfu: Sfu, engine: FakeEngine, client: TestClient[Any, Any], clock: Clock) -> None:
         self.sfu = sfu
         self.engine = engine
         self.client = client
+        self.clock = clock
         self.events: list[StreamEvent] = []
         sfu.listeners.append(self.events.append)
 
     async def push(self, *event: Any) -> None:
         """Give an engine event and let the node handle it."""
         self.engine.push(*event)
+        await self._settle()
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let the timers run out that are due within this."""
+        self.clock.advance(seconds)
+        await self._settle()
+
+    async def _settle(self) -> None:
         for _ in range(10):
             await asyncio.sleep(0)
 
@@ -98,15 +122,17 @@ def config() -> SfuConfig:
     return SfuConfig(
         advertise_ip=("192.0.2.7",),
         ice_servers=(IceServer("stun:stun.example"), IceServer("turn:turn.example", "user", "secret")),
-        grace_s=0.05,
     )
 
 
 @pytest.fixture
-async def node(config: SfuConfig) -> AsyncIterator[Node]:
+async def node(config: SfuConfig, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Node]:
+    loop = asyncio.get_running_loop()
+    clock = Clock(loop)
+    monkeypatch.setattr(loop, "time", clock.time)
     engine = FakeEngine()
     async with Sfu(config, engine=engine) as sfu:
         app = web.Application(middlewares=[problems])
         app.add_routes([*whip_routes(sfu, authorize), *whep_routes(sfu, admit)])
         async with TestClient(TestServer(app)) as client:
-            yield Node(sfu, engine, client)
+            yield Node(sfu, engine, client, clock)

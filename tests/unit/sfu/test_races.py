@@ -16,6 +16,7 @@ from sfu.whip import whip_routes
 from tests.unit.sfu import conftest
 from tests.unit.sfu.conftest import Node
 from tests.unit.sfu.offers import offer
+from tests.unit.sfu.waiting import eventually
 
 
 class Keys:
@@ -48,7 +49,7 @@ async def test_a_key_that_was_replaced_while_it_waited_opens_nothing(
 
     monkeypatch.setattr(older, "close", close_slowly)
     async with TestClient(TestServer(app)) as client:
-        door = Node(node.sfu, node.engine, client)
+        door = Node(node.sfu, node.engine, client, node.clock)
         waiting = asyncio.create_task(door.whip())
         await closing.wait()
         keys.valid = False  # the owner rotates the key now, which closes what is published
@@ -86,8 +87,7 @@ async def test_a_fault_at_one_event_does_not_cost_the_next(node: Node) -> None:
     node.sfu.listeners.insert(0, fail)
     node.engine.push("flowing", tracks["video"], "", conftest.H264, 1)
     await node.push("closed", transport, "consent")
-    await asyncio.sleep(0.1)
-    assert len(node.sfu.sessions) == 0
+    await eventually(lambda: len(node.sfu.sessions) == 0)
 
 
 async def test_events_lost_to_overflow_leave_no_session_behind(
@@ -103,8 +103,7 @@ async def test_events_lost_to_overflow_leave_no_session_behind(
     assert len(node.sfu.sessions) == 2
     del alive[viewer]  # its "closed" was among the lost
     await node.push("overflow", 1)
-    await asyncio.sleep(0.05)
-    assert len(node.sfu.sessions) == 1
+    await eventually(lambda: len(node.sfu.sessions) == 1)
     assert node.sfu.seats.total == 0
 
 

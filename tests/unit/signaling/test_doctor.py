@@ -26,6 +26,7 @@ class Machine:
     buffers: int = 8 << 20
     files: tuple[int, int] = (65_536, 65_536)
     rises: bool = True
+    urgent: bool = True
     synchronised: bool | None = True
 
     def addresses(self) -> list[str]:
@@ -51,6 +52,9 @@ class Machine:
 
     def may_rise(self) -> bool:
         return self.rises
+
+    def may_be_urgent(self) -> bool:
+        return self.urgent
 
     def clock_synchronised(self) -> bool | None:
         return self.synchronised
@@ -133,7 +137,9 @@ def test_a_taken_port_is_said_and_not_guessed_about() -> None:
         (Machine(buffers=212_992), "net.core.rmem_max", "sysctl -w net.core.rmem_max="),
         (Machine(buffers=212_992), "net.core.wmem_max", "sysctl -w net.core.wmem_max="),
         (Machine(files=(1024, 524_288)), "open files", "ulimit -n"),
-        (Machine(rises=False), "priority", "ulimit -e"),
+        (Machine(rises=False), "priority", "LimitNICE=-5 in a unit, ulimits: {nice: 25} in"),
+        (Machine(urgent=False), "priority", "ulimit -r 1 elsewhere"),
+        (Machine(urgent=False, rises=False), "priority", "ulimits: {rtprio: 1, nice: 25} in"),
         (Machine(synchronised=False), "clock", "timedatectl"),
     ],
 )

@@ -12,10 +12,11 @@ use proto::stun;
 use proto::worker::Worker;
 use proto::{Event, Message, Outbound, Time};
 
-use crate::clock::Clock;
+use crate::clock::{thread_cpu_time, Clock};
 use crate::events::Events;
 use crate::inbox::Inbox;
 use crate::poll::Poll;
+use crate::priority::{set_urgent, Urgency};
 use crate::receive::Receiver;
 use crate::send::Sender;
 use crate::socket::Socket;
@@ -95,6 +96,8 @@ impl WorkerThread {
         }
         let inbox_token = self.sockets.len() as u64;
         self.poll.add(self.shared.inboxes[self.worker.index()].as_raw_fd(), inbox_token)?;
+        let mut urgency =
+            set_urgent(true).then(|| Urgency::new(true, self.shared.clock.now(), thread_cpu_time()));
         loop {
             self.rest();
             let stopping = self.shared.stop.load(Ordering::Acquire);
@@ -159,6 +162,10 @@ impl WorkerThread {
             self.drain();
             if stopping {
                 return Ok(());
+            }
+            let change = urgency.as_mut().and_then(|u| u.look(self.shared.clock.now(), thread_cpu_time));
+            if let Some(urgent) = change {
+                set_urgent(urgent);
             }
         }
     }

@@ -2,6 +2,8 @@
 //! that publishers get (RFC 3550, RFC 4585, RFC 4588, transport-wide congestion control).
 
 mod encoding;
+mod feedback;
+mod found;
 mod meter;
 mod seen;
 
@@ -11,24 +13,21 @@ use std::time::Duration;
 
 use crate::config::Limits;
 use crate::message::{CodecSpec, Event, Extensions, TrackId, TrackSpec};
-use crate::packet::{Packet, Report};
-use crate::rtcp;
+use crate::packet::Packet;
 use crate::rtp::Header;
 use crate::stats::TrackStats;
 use crate::time::Time;
-use crate::timeline::{observe_report, OffsetFilter};
+use crate::timeline::OffsetFilter;
 use crate::twcc::ArrivalRecorder;
 
 pub use encoding::{Encoding, Incoming};
+use found::Found;
 use meter::{Meter, Verdict};
 
 /// Feedback of arrivals every 100 ms: with it Chromium's top layer is there in the second second,
 /// without it after twelve.
 const FEEDBACK: Duration = Duration::from_millis(100);
 const REPORT: Duration = Duration::from_secs(1);
-
-/// Sender reports that came before the first packet of their SSRC.
-const EARLY_REPORTS: usize = 16;
 
 #[derive(Debug, Clone, Copy)]
 struct Role {
@@ -252,144 +251,5 @@ impl Receiver {
             None => return None,
         };
         Some(Role { track, encoding, rtx })
-    }
-
-    /// RTCP sender report of a publisher.
-    pub fn handle_sender_report(
-        &mut self,
-        now: Time,
-        ssrc: u32,
-        ntp: u64,
-        rtp_time: u32,
-    ) -> Option<(TrackId, u8, Report)> {
-        let Some(role) = self.roles.get(&ssrc).filter(|r| !r.rtx).copied() else {
-            if self.early.len() < EARLY_REPORTS {
-                self.early.insert(ssrc, (ntp, rtp_time, now));
-            }
-            return None;
-        };
-        let track = self.tracks.get_mut(role.track)?;
-        let encoding = &mut track.encodings[role.encoding];
-        if encoding.ssrc() != Some(ssrc) {
-            if self.early.len() < EARLY_REPORTS {
-                self.early.insert(ssrc, (ntp, rtp_time, now));
-            }
-            return None;
-        }
-        let offset_us = observe_report(&mut self.offset, now, ntp);
-        encoding.heard_report(now, ntp);
-        let report = encoding.report(now, ntp, rtp_time, offset_us?);
-        Some((track.spec.id, role.encoding as u8, report))
-    }
-
-    /// A report that came before the first packet of its SSRC, once that has come.
-    pub fn take_early_report(&mut self, ssrc: u32) -> Option<(TrackId, u8, Report)> {
-        if self.early.is_empty() {
-            return None;
-        }
-        let (ntp, rtp_time, at) = self.early.remove(&ssrc)?;
-        self.handle_sender_report(at, ssrc, ntp, rtp_time)
-    }
-
-    /// RTCP BYE (RFC 3550 section 6.6) ends an encoding and nothing more: libwebrtc says it whenever it stops
-    /// to send, for `replaceTrack(null)` or `active: false` too, and goes on with the same SSRC.
-    pub fn handle_bye(&mut self, ssrc: u32, events: &mut Vec<Event>) {
-        if let Some(role) = self.roles.get(&ssrc).filter(|r| !r.rtx) {
-            if let Some(track) = self.tracks.get_mut(role.track) {
-                track.encodings[role.encoding].end(track.spec.id, events);
-            }
-        }
-    }
-
-    /// True if nobody wanted one of this encoding before.
-    pub fn want_keyframe(&mut self, now: Time, track: TrackId, encoding: u8) -> bool {
-        let track = self.tracks.iter_mut().find(|t| t.spec.id == track);
-        let encoding = track.and_then(|t| t.encodings.get_mut(usize::from(encoding)));
-        encoding.is_some_and(|e| e.want_keyframe(now))
-    }
-
-    /// Write the RTCP that is due, a compound packet each; returns true if anything was written.
-    pub fn poll_rtcp(
-        &mut self,
-        now: Time,
-        rtt: Duration,
-        limits: &Limits,
-        out: &mut Vec<u8>,
-        events: &mut Vec<Event>,
-    ) -> bool {
-        let before = out.len();
-        if self.next_report <= now {
-            self.next_report = now + REPORT;
-            let mut blocks = Vec::new();
-            for track in &mut self.tracks {
-                for encoding in &mut track.encodings {
-                    blocks.extend(encoding.report_block(now, &track.stats));
-                    encoding.check_idle(now, track.spec.id, events);
-                }
-                track.stats.bitrate_bps.set(track.encodings.iter_mut().map(|e| e.take_bits(now)).sum());
-            }
-            for blocks in blocks.chunks(31) {
-                rtcp::write_rr(out, self.local_ssrc, blocks);
-            }
-            if self.remb && !self.transport_cc {
-                let ssrcs: Vec<u32> = self.roles.keys().copied().take(31).collect();
-                rtcp::write_remb(out, self.local_ssrc, limits.publisher_bps, &ssrcs);
-            }
-        }
-        if self.next_feedback <= now {
-            self.next_feedback = Time::FAR;
-            self.arrivals_wait = false;
-            let media = self.roles.keys().next().copied().unwrap_or(0);
-            self.arrivals.write_feedback(out, self.local_ssrc, media);
-        }
-        for track in &mut self.tracks {
-            let codec = track.codecs.first();
-            let (pli, fir) = codec.map_or((false, false), |c| (c.pli, c.fir));
-            for encoding in &mut track.encodings {
-                encoding.poll_nack(now, rtt, self.local_ssrc, &track.stats, out);
-                encoding.poll_keyframe(now, pli, fir, self.local_ssrc, &track.stats, out);
-            }
-        }
-        out.len() > before
-    }
-
-    pub fn next_deadline(&self) -> Time {
-        let encodings = self.tracks.iter().flat_map(|t| &t.encodings).map(Encoding::next_deadline);
-        encodings.chain([self.next_feedback, self.next_report]).min().unwrap_or(Time::FAR)
-    }
-}
-
-/// Header extensions of interest.
-#[derive(Default)]
-struct Found<'a> {
-    mid: Option<&'a str>,
-    rid: Option<&'a str>,
-    repaired_rid: Option<&'a str>,
-    transport_sequence: Option<u16>,
-    audio_level: Option<u8>,
-    orientation: Option<u8>,
-}
-
-impl<'a> Found<'a> {
-    fn read(header: &Header, data: &'a [u8], ids: &Extensions) -> Found<'a> {
-        let mut found = Found::default();
-        for (id, value) in header.extensions(data) {
-            if id == 0 {
-                continue;
-            } else if id == ids.transport_cc {
-                found.transport_sequence = value.try_into().ok().map(u16::from_be_bytes);
-            } else if id == ids.mid {
-                found.mid = std::str::from_utf8(value).ok();
-            } else if id == ids.rid {
-                found.rid = std::str::from_utf8(value).ok();
-            } else if id == ids.repaired_rid {
-                found.repaired_rid = std::str::from_utf8(value).ok();
-            } else if id == ids.audio_level {
-                found.audio_level = value.first().copied();
-            } else if id == ids.video_orientation {
-                found.orientation = value.first().copied();
-            }
-        }
-        found
     }
 }
