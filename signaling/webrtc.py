@@ -153,6 +153,7 @@ class WebRtc:
         if stream_id is None:
             raise problem("wrong-key", "This is not, or no longer, the key of a stream.")
         stream = await self._streams.get(stream_id)
+        await self._stages.directions.recall(stream_id)
         return PublishGrant(stream_id, name=stream.broadcaster_name if stream is not None else "")
 
     async def _admit(self, stream_id: str, token: str | None) -> WatchGrant:
