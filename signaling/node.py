@@ -194,7 +194,7 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
             directions = Directions(sfu, node.directions, node.assets)
             stages = Stages(sfu, directions, node.invites, node.reentries, clock)
             if settings.runs("mixer"):
-                arguments = mixer_arguments(settings.program_height)
+                arguments = mixer_arguments(settings.program_height, settings.program_bitrate)
                 mixers = Mixers(sfu, arguments, node.mixer_noticed, node.assets.data)
                 node.metrics.registry.register(MixerCollector(mixers))
             webrtc = WebRtc(
