@@ -89,8 +89,21 @@ function Picture({ video, audio, mirrored, name }: { video: MediaStreamTrack | u
   );
 }
 
+const CAUGHT_UP_MS = 2000;
+
+/** Where the slider is: where it was moved to, until the server says so too or has had time to refuse. */
+function useGain(toldDb: number): [number, (gainDb: number) => void] {
+  const [movedDb, setMoved] = useState<number | null>(null);
+  useEffect(() => {
+    if (movedDb === null) return;
+    const timer = setTimeout(() => setMoved(null), movedDb === toldDb ? 0 : CAUGHT_UP_MS);
+    return () => clearTimeout(timer);
+  }, [movedDb, toldDb]);
+  return [movedDb ?? toldDb, setMoved];
+}
+
 function Controls({ host, own, pinned, control }: { host: StageParticipant; own: boolean; pinned: boolean; control: HostControl }) {
-  const [gainDb, setGain] = useState(host.audio.gain_db);
+  const [gainDb, setGain] = useGain(host.audio.gain_db);
   return (
     <div className="host-controls">
       <button

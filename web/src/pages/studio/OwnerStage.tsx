@@ -4,6 +4,7 @@ import { changeHost, removeHost, setLayout } from "../../api/client";
 import { explain } from "../../api/problem";
 import type { LayoutTile, StageLayout, StageParticipant, StageView } from "../../api/types";
 import { Arranger, custom, ofThose } from "../../stage/arranger";
+import { Director } from "../../stage/director";
 import { gridTiles, type Subject, subjectsOf } from "../../stage/tiles";
 import { ErrorNote } from "../../ui/ErrorNote";
 import { BackdropPicker } from "./BackdropPicker";
@@ -37,6 +38,10 @@ export function OwnerStage({ stage, streamId, token, media, mirrored, live }: Pr
   };
   const layout: StageLayout = stage.view?.layout ?? { layout: "grid" };
   const arranger = useMemo(() => new Arranger((next) => setLayout(token, streamId, next)), [token, streamId]);
+  const director = useMemo(
+    () => new Director((participantId, change) => changeHost(token, streamId, participantId, change)),
+    [token, streamId],
+  );
   useEffect(() => {
     if (stage.view !== null) arranger.handleLayout(stage.view.layout);
   }, [arranger, stage.view]);
@@ -48,7 +53,7 @@ export function OwnerStage({ stage, streamId, token, media, mirrored, live }: Pr
   };
   const arrange = (make: (layout: StageLayout) => StageLayout): void => attempt(change(make));
   const control = (host: StageParticipant): HostControl => ({
-    change: (change) => attempt(changeHost(token, streamId, host.participant_id, change)),
+    change: (change) => attempt(director.change(host.participant_id, change)),
     pin: () =>
       arrange(({ pinned, ...rest }) =>
         pinned === host.participant_id ? rest : { ...rest, pinned: host.participant_id },
