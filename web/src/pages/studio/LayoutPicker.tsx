@@ -30,6 +30,9 @@ export function LayoutPicker({ layout, onChange, making, onMake }: Props) {
     });
   return (
     <div className="layout-picker">
+      <p className="label" data-testid="layout-name">
+        Layout: {NAMES[layout.layout]}
+      </p>
       <div className="segments five" role="group" aria-label="Layout">
         {LAYOUTS.map((name) => (
           <button

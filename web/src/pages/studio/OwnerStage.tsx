@@ -11,6 +11,7 @@ import { BackdropPicker } from "./BackdropPicker";
 import type { HostControl } from "./HostTile";
 import { LayoutPicker } from "./LayoutPicker";
 import { ProgramPreview } from "./ProgramPreview";
+import { StageActions } from "./StageActions";
 import { StageGrid } from "./StageGrid";
 import { TileCanvas } from "./TileCanvas";
 import { TileTools } from "./TileTools";
@@ -63,6 +64,9 @@ export function OwnerStage({ stage, streamId, token, media, mirrored, live }: Pr
   return (
     <>
       <StageGrid stage={stage} media={media} mirrored={mirrored} control={control} />
+      <div className="studio-actions">
+        <StageActions stage={stage} />
+      </div>
       <div className="panel program">
         <h2>Program</h2>
         <div className="program-picture">
