@@ -4,6 +4,7 @@ import type { HostChange } from "../../api/client";
 import type { StageParticipant } from "../../api/types";
 import type { HostTracks } from "../../stage/subscriber";
 import { Icon } from "../../ui/icons";
+import { Modal } from "../../ui/Modal";
 
 export type Quality = "good" | "fair" | "poor";
 
@@ -104,6 +105,7 @@ function useGain(toldDb: number): [number, (gainDb: number) => void] {
 
 function Controls({ host, own, pinned, control }: { host: StageParticipant; own: boolean; pinned: boolean; control: HostControl }) {
   const [gainDb, setGain] = useGain(host.audio.gain_db);
+  const [asking, setAsking] = useState(false);
   return (
     <div className="host-controls">
       <button
@@ -156,10 +158,31 @@ function Controls({ host, own, pinned, control }: { host: StageParticipant; own:
           className="icon-button"
           data-testid="host-remove"
           aria-label={`Take ${host.name} off the stage`}
-          onClick={control.remove}
+          onClick={() => setAsking(true)}
         >
           <Icon name="close" />
         </button>
+      )}
+      {asking && (
+        <Modal title={`Take ${host.name} off the stage?`} onClose={() => setAsking(false)}>
+          <p className="hint">Their invite has ended then: to come back they need another one.</p>
+          <div className="modal-actions">
+            <button type="button" className="button quiet" onClick={() => setAsking(false)}>
+              Cancel
+            </button>
+            <button
+              type="button"
+              className="button danger"
+              data-testid="remove-confirm"
+              onClick={() => {
+                setAsking(false);
+                control.remove();
+              }}
+            >
+              Take off
+            </button>
+          </div>
+        </Modal>
       )}
     </div>
   );
