@@ -91,7 +91,10 @@ class Stages:
         """What an invite allows over WHIP. Raises Problem."""
         used = await self._invitations.use(invite, "whip")
         await self.directions.recall(used.stream_id)
-        return PublishGrant(used.stream_id, used.participant_id, used.name or "Guest", program=False)
+        guest = KnownHost(used.stream_id, used.participant_id, used.name or "Guest")
+        if self._reentries.ended(guest):
+            raise _over()  # while the store answered
+        return PublishGrant(guest.stream_id, guest.participant_id, guest.name, program=False)
 
     async def enter_as_owner(
         self, stream: StreamRecord, name: str | None, on_removed: Callable[[str], None]
