@@ -25,7 +25,7 @@ ENV PATH="/opt/spillway/bin:$PATH" SPILLWAY_DATA_DIR=/data
 USER spillway
 WORKDIR /data
 VOLUME /data
-EXPOSE 8080/tcp 7882/udp
+EXPOSE 8080/tcp 7882/udp 7882/tcp
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
     CMD ["python3", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/readyz', timeout=2)"]
 # SIGTERM drains within 10 s, the time that `docker stop` gives.

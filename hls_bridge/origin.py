@@ -213,9 +213,13 @@ class Origin:
             text = self.archive.master(session, f"{prefix}/{session}/dvr/")
             if text is not None:
                 return text
-        if broadcast is not None or (self._over is not None and await self._over(stream_id)):
-            raise Gone("the stream has ended, and there is no recording")
-        raise NotLive("the stream is not live")
+        raise await self.absence(stream_id)
+
+    async def absence(self, stream_id: str) -> Gone | NotLive:
+        """Why a stream that is not live and has no recording has nothing to play."""
+        if stream_id in self._broadcasts or (self._over is not None and await self._over(stream_id)):
+            return Gone("the stream has ended, and there is no recording")
+        return NotLive("the stream is not live")
 
     async def media_playlist(
         self, stream_id: str, session: str, name: str, msn: int | None, part: int | None, *, skip: bool

@@ -118,9 +118,13 @@ class _Handlers:
         if session is None and archive is not None:
             await archive.catch_up()
             session = archive.last_session(stream_id)
-        if session is None or archive is None:
+        if session is None:
+            raise await self._origin.absence(stream_id)
+        if archive is None:
             raise NotFound("there is no recording of this stream")
         text = archive.master(session, f"{target.prefix}/{session}/dvr/")
+        if text is None and not live:
+            raise await self._origin.absence(stream_id)
         if text is None:
             raise NotFound("nothing has been recorded yet")
         return playlist(request, Rendered.of(text), PLAIN)

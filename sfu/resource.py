@@ -39,7 +39,7 @@ BODY_S = 10.0
 FRAGMENT = "application/trickle-ice-sdpfrag"
 CORS = {
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "Location, ETag, Link, Accept-Patch, Accept-Post, Allow",
+    "Access-Control-Expose-Headers": "Location, ETag, Link, Retry-After, Accept-Patch, Accept-Post, Allow",
 }
 
 

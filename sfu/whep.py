@@ -40,6 +40,8 @@ class WatchGrant:
     """Where the stream is to be had over HLS, told to whom gets no seat."""
     seats: int | None = None
     """Seats of this stream in place of the node's ``seats_per_stream``."""
+    on_opened: Callable[[Viewer], None] | None = None
+    """Called with the session, as soon as there is one."""
 
 
 Admit = Callable[[str, str | None], Awaitable[WatchGrant]]
@@ -93,6 +95,8 @@ def whep_routes(
                 headers={"Retry-After": str(RETRY_AFTER_S)},
                 manifest_url=grant.manifest_url,
             ) from None
+        if grant.on_opened is not None:
+            grant.on_opened(session)
         location = f"/whep/sessions/{session.session_id}"
         return created(session, session.answer(), location, sfu.config.ice_servers)
 

@@ -25,6 +25,8 @@ class Admission:
         self._identity = identity
         self._clock = clock
         self._known: OrderedDict[str, tuple[StreamRecord, float]] = OrderedDict()
+        self._changes = 0
+        """Of any stream, so far."""
 
     async def __call__(self, stream_id: str, token: str | None) -> bool:
         """Raises Problem ``stream-not-found``."""
@@ -48,10 +50,12 @@ class Admission:
         return stream is not None and stream.status == "ended"
 
     def stream_changed(self, stream: StreamRecord) -> None:
+        self._changes += 1
         if stream.stream_id in self._known:
             self._keep(stream)
 
     def stream_deleted(self, stream_id: str) -> None:
+        self._changes += 1
         self._known.pop(stream_id, None)
 
     def playback_changed(self, stream: StreamRecord) -> None:
@@ -67,7 +71,12 @@ class Admission:
         known = self._known.get(stream_id)
         if known is not None and self._clock.monotonic_s() < known[1]:
             return known[0]
-        stream = await self._streams.get(stream_id)
+        while True:
+            changes = self._changes
+            stream = await self._streams.get(stream_id)
+            # A change while the database answered: the answer may be of before.
+            if changes == self._changes:
+                break
         if stream is not None:
             self._keep(stream)
         return stream

@@ -24,10 +24,13 @@ BENCHMARKS = {
 
 def run(name: str, argv: Sequence[str]) -> int:
     """Returns the exit code."""
+    if name in ("-h", "--help"):
+        print("usage: spillway bench NAME [flags]")
+        print(f"NAME is one of {_names()}; `spillway bench NAME --help` lists its flags.")
+        return 0
     module_name = BENCHMARKS.get(name)
     if module_name is None:
-        names = ", ".join(BENCHMARKS)
-        print(f"spillway: bench: no benchmark {name!r}; there are {names}", file=sys.stderr)
+        print(f"spillway: bench: no benchmark {name!r}; there are {_names()}", file=sys.stderr)
         return 2
     try:
         module = importlib.import_module(module_name)
@@ -44,3 +47,7 @@ def run(name: str, argv: Sequence[str]) -> int:
         arguments = parser.parse_args(argv)
     print(json.dumps(measure(arguments)), flush=True)
     return 0
+
+
+def _names() -> str:
+    return ", ".join(BENCHMARKS)

@@ -91,6 +91,8 @@ def _one_line(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"])
     what = first["msg"].removeprefix("Value error, ").splitlines()[0]
+    if first["type"].startswith("bool_"):
+        what = "must be on or off"
     return f"{where}: {what}" if where else what
 
 

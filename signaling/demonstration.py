@@ -15,6 +15,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from signaling.auth.secrets import STREAM_KEY, hash_secret, new_id, new_secret
 from signaling.errors import StartError
@@ -40,9 +41,12 @@ class SignIn:
 
 @contextlib.asynccontextmanager
 async def demonstration(node: Node, stop: asyncio.Event) -> AsyncIterator[None]:
-    """A ``Companion`` of the node."""
-    sign_in = await _sign_in(node)
-    stream_id, key = await _stream(node, sign_in.account)
+    """A ``Companion`` of the node. Raises StartError."""
+    try:
+        sign_in = await _sign_in(node)
+        stream_id, key = await _stream(node, sign_in.account)
+    except OSError as error:  # a full database too
+        raise StartError(f"data_dir: the demo's account and stream can't be kept: {error}") from None
     links = Links(node.url, Listeners(webrtc=True))
     print(f"Watch:   {links.watch(stream_id)}")
     print(f"Sign in: {sign_in.account.name} / {sign_in.password}", flush=True)
@@ -58,7 +62,7 @@ async def _sign_in(node: Node) -> SignIn:
     password = new_secret("")[:16]
     password_hash = await node.passwords.hash(password)
     note = node.settings.data_dir / "demo.json"
-    ours = json.loads(note.read_text())["account_id"] if note.exists() else None
+    ours = _noted(note)
     account = await node.accounts.get(ours) if ours else None
     if account is not None:
         await node.accounts.set_password(account.account_id, password_hash)
@@ -71,6 +75,16 @@ async def _sign_in(node: Node) -> SignIn:
             note.write_text(json.dumps({"account_id": account.account_id}))
             return SignIn(account, password)
     raise StartError("data_dir: no name is free for the demo's account")
+
+
+def _noted(note: Path) -> str | None:
+    """The account that an earlier run made. Raises OSError."""
+    try:
+        written = json.loads(note.read_text())
+    except (FileNotFoundError, ValueError):  # none, or one that a full disk cut short
+        return None
+    ours = written.get("account_id") if isinstance(written, dict) else None
+    return ours if isinstance(ours, str) else None
 
 
 async def _stream(node: Node, account: Account) -> tuple[str, str]:

@@ -38,7 +38,9 @@ class Installation:
             self.node_id = written_once(data_dir / "node_id", new_id)
         except BlockingIOError:
             os.close(self._lock)
-            raise StartError(f"data_dir: another node uses {data_dir}") from None
+            raise StartError(
+                f"data_dir: another node uses {data_dir}; end it, or choose another with --data-dir"
+            ) from None
         except OSError as error:
             os.close(self._lock)
             raise StartError(f"data_dir: {error.strerror or error}") from None

@@ -38,9 +38,10 @@ def port_refused(setting: str, host: str, port: int, error: OSError) -> StartErr
     number = error.errno or _os_error(error)
     if number == errno.EADDRNOTAVAIL:
         return StartError(f"host: this machine has no address {host}")
+    flag = f"--{setting.replace('_', '-')}"
     reason = {
-        errno.EADDRINUSE: "is taken; choose another, or 0 for a free one",
-        errno.EACCES: "needs more rights; choose one above 1023",
+        errno.EADDRINUSE: f"is taken; choose another with {flag}, or 0 for a free one",
+        errno.EACCES: f"needs more rights; choose one above 1023 with {flag}",
     }.get(number, f"can't be bound: {error.strerror or error}")
     return StartError(f"{setting}: port {port} on {host} {reason}")
 

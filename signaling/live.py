@@ -82,6 +82,8 @@ class LiveStreams:
         self._audiences: dict[str, Audience] = {}
         self._unwritten: set[str] = set()
         self._listeners: list[Listener] = []
+        self._owners_changes = 0
+        """Of any stream, so far."""
 
     def listen(self, listener: Listener) -> None:
         self._listeners.append(listener)
@@ -126,9 +128,8 @@ class LiveStreams:
 
     def tell_changed(self, stream: StreamRecord) -> None:
         """Its owner changed it."""
-        stream = self.current(stream)
-        for listener in self._listeners:
-            listener.stream_changed(stream)
+        self._owners_changes += 1
+        self._tell_changed(stream)
 
     def tell_playback(self, stream: StreamRecord) -> None:
         """Seats have run out or are there again, or there are more renditions."""
@@ -173,6 +174,13 @@ class LiveStreams:
             await self._streams.end_all_of(self._node_id, self._clock.now())
         except StoreFull as error:
             log.warning("%s: the streams that were live are ended at the next start", error)
+        except Exception:  # a store that is away must not keep the node from ending
+            log.exception("the streams that were live are ended at the next start")
+
+    def _tell_changed(self, stream: StreamRecord) -> None:
+        stream = self.current(stream)
+        for listener in self._listeners:
+            listener.stream_changed(stream)
 
     def _report(self, stream_id: str, to: Literal["live", "off"]) -> None:
         self._changes.append(_Change(stream_id, to, self._clock.now()))
@@ -209,18 +217,32 @@ class LiveStreams:
                 self._reported.set()
 
     async def _write(self, change: _Change) -> None:
+        seen = self._owners_changes
         if change.to == "live":
             stream = await self._streams.went_live(change.stream_id, self._node_id, change.at)
         else:
             stream = await self._streams.went_off(change.stream_id, change.at)
-        if change in self._changes:
-            self._changes.remove(change)
+        stream = await self._newest(change.stream_id, stream, seen)
+        if change not in self._changes:
+            # Deleted meanwhile, or followed by another broadcast: whoever listens must not hear of this one.
+            return
+        self._changes.remove(change)
         if stream is not None and not change.told:
-            self.tell_changed(stream)
+            self._tell_changed(stream)
+
+    async def _newest(self, stream_id: str, stream: StreamRecord | None, seen: int) -> StreamRecord | None:
+        """The stream, read again if an owner changed one while the store answered: who listens has heard of
+        that already, and must not go back. ``seen``: their changes when it was asked."""
+        while seen != self._owners_changes:
+            seen = self._owners_changes
+            stream = await self._streams.get(stream_id)
+        return stream
 
     async def _tell_unwritten(self) -> None:
         for change in [each for each in self._changes if not each.told]:
+            seen = self._owners_changes
             stream = await self._streams.get(change.stream_id)
+            stream = await self._newest(change.stream_id, stream, seen)
             change.told = True
-            if stream is not None:
-                self.tell_changed(stream)
+            if stream is not None and change in self._changes:
+                self._tell_changed(stream)

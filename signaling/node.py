@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
@@ -35,11 +34,9 @@ from signaling.gateway.stage import StageEvents
 from signaling.gateway.streams import StreamEvents
 from signaling.gateway.transport import SocketLimits
 from signaling.hls import Hls, NoHls
-from signaling.http.access_log import AccessLogger
 from signaling.http.accounts import AccountRoutes
 from signaling.http.app import Mount, build_app
 from signaling.http.assets import AssetRoutes
-from signaling.http.connections import Runner, with_hot_path
 from signaling.http.headers import SecurityHeaders
 from signaling.http.health import HealthRoutes, State
 from signaling.http.metrics import MetricsRoutes
@@ -52,8 +49,9 @@ from signaling.http.stage import StageRoutes
 from signaling.http.streams import StreamRoutes
 from signaling.http.viewing import ViewingRoutes
 from signaling.installation import Installation
+from signaling.judgement import judge_forever
 from signaling.links import Listeners
-from signaling.listening import BACKLOG, listen, local_url, tls_context
+from signaling.listening import listen, local_url, tls_context
 from signaling.live import LiveStreams
 from signaling.media import Media, NoMedia
 from signaling.metrics import Metrics
@@ -62,6 +60,7 @@ from signaling.mixing import mixer_arguments
 from signaling.owned import owned
 from signaling.rate_limits import RateLimits
 from signaling.seat_calls import SeatCalls
+from signaling.serving import serving
 from signaling.settings import Settings
 from signaling.stage import Stages
 from signaling.store.room import Room
@@ -78,10 +77,6 @@ from signaling.webrtc import WebRtc
 
 __all__ = ["Node", "open_node"]
 
-log = logging.getLogger("spillway.node")
-
-DRAIN_S = 3.0
-"""How long requests under way may take at the end."""
 PROBE_S = 2.0
 
 UNSUPPORTED = ("cassandra_hosts", "dynamodb_url")
@@ -210,6 +205,7 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
             )
             node.media = webrtc
             mounts.append(webrtc.mount())
+            work.append(judge_forever(webrtc.judge_viewers))
             if hls:
                 admission = Admission(node.streams, node.identity, clock)
                 viewing = await stack.enter_async_context(
@@ -269,7 +265,7 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
             events = StreamEvents(node.gateway, node.identity, views, node.passes, seats, listeners, clock)
             node.live.listen(seats)
             node.live.listen(events)
-            work += [seats.run(), events.run(), events.run_judgement()]
+            work += [seats.run(), events.run(), judge_forever(events.judge)]
             if stages is not None:
                 work.append(StageEvents(node.gateway, node.identity, stages).run())
             mounts.append(Mount(node.gateway.routes()))
@@ -284,30 +280,17 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
             middlewares=[node.pages.missing] if settings.runs("api") else [],
         )
         await stack.enter_async_context(owned(work))
-        access_log = logging.getLogger("spillway.access") if settings.access_log else None
-        runner = Runner(
+        answering = serving(
             app,
-            access_log_class=AccessLogger,
-            access_log=access_log,
-            shutdown_timeout=DRAIN_S,
-            handle_signals=False,
+            listener,
+            tls=tls,
+            origin=origin,
+            headers=security,
+            metrics=node.metrics,
+            access_log=settings.access_log,
+            goodbye=node.gateway.close,
         )
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        stack.push_async_callback(node.gateway.close)
-        if origin is None:
-            await web.SockSite(runner, listener, ssl_context=tls, backlog=BACKLOG).start()
-        else:
-            hot = with_hot_path(
-                runner,
-                origin,
-                listener,
-                tls=tls,
-                headers=security,
-                metrics=node.metrics,
-                access_log=access_log,
-            )
-            await stack.enter_async_context(hot)
+        await stack.enter_async_context(answering)
         stack.callback(setattr, node, "state", "draining")
         yield node
 

@@ -22,7 +22,8 @@ async def owned(work: list[Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
                 for task in tasks:
                     task.cancel()
     except BaseExceptionGroup as errors:
-        # What was raised beside the tasks, e.g. a StartError, goes on as itself.
+        # What a TaskGroup raises is a group, also of what was raised beside the tasks: a StartError, or the
+        # failure of a test, which is no Exception. Alone it goes on as itself; nothing is kept back.
         if len(errors.exceptions) == 1:
             raise errors.exceptions[0] from None
         raise

@@ -26,6 +26,7 @@ from signaling.links import Links, Listeners
 from signaling.live import LiveStreams
 from signaling.media import Seats
 from signaling.metrics import MediaCounters
+from signaling.private_viewers import PrivateViewers
 from signaling.problems import problem
 from signaling.rate_limits import RateLimits
 from signaling.settings import Settings
@@ -71,6 +72,7 @@ class WebRtc:
         self._origins = origins
         self._limits = limits
         self._links = Links("", listeners)
+        self._private = PrivateViewers(identity)
         self._restrictions = 0
         """How often a stream turned private."""
         self._joins = 0
@@ -96,6 +98,10 @@ class WebRtc:
         self._restrictions += 1
         if (stream := self._sfu.router.get(stream_id)) is not None:
             await stream.close_viewers("private")
+
+    async def judge_viewers(self) -> None:
+        """Close the sessions of those who may watch a private stream no longer."""
+        await self._private.judge()
 
     async def close_stream(self, stream_id: str) -> None:
         if (stream := self._sfu.router.get(stream_id)) is not None:
@@ -149,12 +155,18 @@ class WebRtc:
     async def _authorize(self, key: str) -> PublishGrant:
         if key.startswith(INVITE):
             return await self._stages.authorize(key)
-        stream_id = await self._keys.stream_of(key)
-        if stream_id is None:
+        while True:
+            generation = self._keys.generation
+            stream_id = await self._keys.stream_of(key)
+            stream = None if stream_id is None else await self._streams.get(stream_id)
+            if stream is not None:
+                await self._stages.directions.recall(stream.stream_id)
+            # A rotation while the database answered: the answer may be of before.
+            if generation == self._keys.generation:
+                break
+        if stream is None:
             raise problem("wrong-key", "This is not, or no longer, the key of a stream.")
-        stream = await self._streams.get(stream_id)
-        await self._stages.directions.recall(stream_id)
-        return PublishGrant(stream_id, name=stream.broadcaster_name if stream is not None else "")
+        return PublishGrant(stream.stream_id, name=stream.broadcaster_name)
 
     async def _admit(self, stream_id: str, token: str | None) -> WatchGrant:
         visitor = await self._identity.visitor(token)
@@ -165,7 +177,10 @@ class WebRtc:
             if restrictions == self._restrictions:
                 break
         shown = token if visitor.stream_id else None
-        return WatchGrant(stream_id, self._links.manifest(stream.stream_id, shown))
+        manifest = self._links.manifest(stream.stream_id, shown)
+        if stream.visibility != "private" or token is None:
+            return WatchGrant(stream_id, manifest)
+        return WatchGrant(stream_id, manifest, on_opened=lambda viewer: self._private.add(viewer, token))
 
     def _guarded(self, route: web.RouteDef) -> web.RouteDef:
         """The route with what needs its request: limits on wrong keys, and absolute URLs in problems."""

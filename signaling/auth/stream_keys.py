@@ -31,7 +31,8 @@ class StreamKeys:
         self._streams = streams
         self._clock = clock
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
-        self._generation = 0
+        self.generation = 0
+        """Rises with every key that ends."""
 
     async def stream_of(self, key: str) -> str | None:
         """The id of the stream that this key publishes to."""
@@ -43,10 +44,10 @@ class StreamKeys:
         if entry is not None and now < entry.until_s:
             return entry.stream_id
         while True:
-            generation = self._generation
+            generation = self.generation
             stream_id = await self._streams.by_key(key_hash)
             # A rotation while the database answered: the answer may be of before.
-            if generation == self._generation:
+            if generation == self.generation:
                 break
         self._entries.pop(key_hash, None)
         if stream_id is not None:
@@ -57,6 +58,6 @@ class StreamKeys:
 
     def forget(self, stream_id: str) -> None:
         """The stream has another key now, or is gone. To be called after the store was changed."""
-        self._generation += 1
+        self.generation += 1
         for key_hash in [key for key, entry in self._entries.items() if entry.stream_id == stream_id]:
             del self._entries[key_hash]

@@ -20,11 +20,11 @@ from pydantic import BaseModel, ValidationError
 from sfu.problem import Problem
 from signaling.auth.identity import Identity, Visitor
 from signaling.clock import Clock
+from signaling.fields import Request
 from signaling.gateway.client import Client
 from signaling.gateway.transport import SocketLimits, SocketServer
 from signaling.http.origin import Origins
 from signaling.metrics import Metrics
-from signaling.models import Request
 from signaling.problems import insufficient_storage, problem, rate_limited
 from signaling.store.interfaces import StoreFull
 
@@ -103,9 +103,7 @@ class Gateway:
 
     async def judge(self, client: Client) -> None:
         """Look at what they have shown once more: it may have ended since."""
-        visitor = await self._identity.visitor(client.token, client.playback_token)
-        client.doubted = False
-        self._see(client, visitor)
+        self._see(client, await self._identity.visitor(client.token, client.playback_token))
 
     async def judge_accounts(self) -> None:
         """Look at all account tokens once more: they may have expired, or been revoked anywhere."""
@@ -113,17 +111,21 @@ class Gateway:
         accounts = await self._identity.accounts_of({each.token for each in signed_in if each.token})
         for client in signed_in:
             if client.token not in accounts:
-                client.doubted = True
                 self._see(client, replace(client.visitor, account=None))
 
     def _see(self, client: Client, visitor: Visitor) -> None:
         signed_out = client.visitor.account is not None and visitor.account is None
-        client.visitor = visitor
+        if visitor != client.visitor:
+            client.visitor, client.doubted = visitor, True
         if signed_out:
             client.token, client.owner = None, False
             for hook in self._sign_out_hooks:
                 hook(client)
             self.send([client], "notice", {"type": "signed-out", "text": SIGNED_OUT})
+
+    def connected(self, client: Client) -> bool:
+        """Whether their connection has not ended meanwhile."""
+        return self._clients.get(client.sid) is client
 
     def joined(self) -> list[Client]:
         """Whoever is with a stream."""
@@ -133,6 +135,9 @@ class Gateway:
         return list(self._rooms.get(stream_id, {}).values())
 
     def enter(self, client: Client, stream_id: str, *, owner: bool) -> None:
+        """Nothing for one who has gone while the store answered: they would stay for good."""
+        if not self.connected(client):
+            return
         client.stream_id, client.owner = stream_id, owner
         self._rooms[stream_id][client.sid] = client
 
@@ -211,10 +216,11 @@ class Gateway:
             raise problem("unknown-event", "The server knows no event of this name.")
         if event.payload is None:
             return await event.handler(client, None)
-        if len(data) != 1:
+        if len(data) > 1:
             raise problem("invalid-request", "The event takes one object.", errors=[])
         try:
-            payload = event.payload.model_validate(data[0])
+            # As over HTTP: nothing is an object without members.
+            payload = event.payload.model_validate(data[0] if data else {})
         except ValidationError as error:
             errors = [
                 {"pointer": "".join(f"/{part}" for part in each["loc"]), "detail": each["msg"]}

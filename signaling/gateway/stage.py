@@ -14,9 +14,9 @@ from pydantic import StringConstraints
 from sfu.host_subscriber import ReceivedTrack
 from sfu.resource import as_problems
 from signaling.auth.identity import Identity
+from signaling.fields import Name, Request
 from signaling.gateway.client import Client
 from signaling.gateway.gateway import Gateway
-from signaling.models import Name, Request
 from signaling.problems import problem
 from signaling.stage import Entry, Stages
 from signaling.store.records import StreamRecord
@@ -100,8 +100,9 @@ class StageEvents:
         def removed(reason: str) -> None:
             self._removed(client, reason)
 
-        if (before := self._entries.pop(client.sid, None)) is not None and request.invite != before.reentry:
-            await self._stages.leave(before)
+        before = self._entries.get(client.sid)
+        if before is not None and request.invite != before.reentry:
+            await self._leave(client, None)
         owned = await self._stages.reentered_as_owner(request.invite)
         if owned is not None:
             await self._check_owner(client, owned)
@@ -109,7 +110,7 @@ class StageEvents:
             entry = await self._stages.enter_as_guest(request.invite, request.name, removed)
         else:
             entry = await self._enter_as_owner(client, request, removed)
-        if client.request.transport is None:
+        if not self._gateway.connected(client):
             # gone while the store answered
             self._stages.handle_away(entry)
             return {}

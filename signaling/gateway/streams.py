@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Annotated
@@ -13,21 +12,18 @@ from pydantic import StringConstraints
 from sfu.problem import Problem
 from signaling.auth.identity import Identity
 from signaling.clock import Clock
+from signaling.fields import Request
 from signaling.gateway.client import Client
 from signaling.gateway.gateway import Gateway
 from signaling.http.passes import Passes
 from signaling.links import Links, Listeners
-from signaling.models import Request, Viewers
+from signaling.models import Viewers
 from signaling.seat_calls import SeatCalls
 from signaling.store.records import Audience, StreamRecord
 from signaling.views import Views
 
 __all__ = ["JoinRequest", "StreamEvents"]
 
-log = logging.getLogger("spillway.gateway")
-
-JUDGED_S = 5.0
-"""How long somebody may stay what they are after their playback token or account token has ended."""
 VIEWERS_S = 0.5
 """Viewer counts of a stream go out at most twice a second, however many come and go."""
 
@@ -65,9 +61,7 @@ class StreamEvents:
         stream = await self._identity.watched(request.stream_id, client.rights(request.stream_id))
         if client.stream_id != stream.stream_id:
             self._gateway.leave(client)
-        # Whoever has gone while the store answered must not stay in a room.
-        if client.request.transport is not None:
-            self._gateway.enter(client, stream.stream_id, owner=client.visitor.owns(stream))
+        self._gateway.enter(client, stream.stream_id, owner=client.visitor.owns(stream))
         return {"stream": self._stream(client, stream), "playback": self._playback(client, stream, None)}
 
     async def _leave(self, client: Client, _: None) -> Mapping[str, object]:
@@ -106,21 +100,8 @@ class StreamEvents:
             await asyncio.sleep(VIEWERS_S)
             self.flush_viewers()
 
-    async def run_judgement(self) -> None:
-        """Sign out whose account token has ended, dismiss whoever may watch no longer, until cancelled."""
-        failing = False
-        while True:
-            await asyncio.sleep(JUDGED_S)
-            try:
-                await self._judge_all()
-            except Exception:  # a store that fails for a moment: they are judged the next time
-                if not failing:
-                    log.exception("the store can't say who may watch; trying again every %g s", JUDGED_S)
-                failing = True
-            else:
-                failing = False
-
-    async def _judge_all(self) -> None:
+    async def judge(self) -> None:
+        """Sign out whose account token has ended, dismiss whoever may watch no longer."""
         await self._gateway.judge_accounts()
         now = self._clock.now()
         for client in self._gateway.joined():
@@ -128,16 +109,17 @@ class StreamEvents:
                 await self._judge(client)
 
     async def _judge(self, client: Client) -> None:
+        await self._gateway.judge(client)
         stream_id = client.stream_id
         if stream_id is None:
             return
+        client.doubted = False
         try:
-            await self._gateway.judge(client)
             await self._identity.watched(stream_id, client.rights(stream_id))
         except Problem as refusal:
             if client.stream_id == stream_id:
                 self._dismiss([client], refusal.name, "You may watch this stream no longer.")
-        except BaseException:  # whatever it is: they are judged the next time
+        except Exception:  # a store that fails for a moment: they are judged the next time
             client.doubted = True
             raise
 

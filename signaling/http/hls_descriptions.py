@@ -16,7 +16,7 @@ REPLACED = (f"{STREAM}/recordings",)
 """Routes of the bridge that ``signaling.http.viewing`` answers instead, with absolute URLs."""
 
 _MANIFEST = ("stream-ended", "overdue", *REFUSED)
-_DVR = ("not-found", *REFUSED)
+_THUMBNAIL = ("not-found", *REFUSED)
 _RECORDING = ("recording-not-found", *REFUSED)
 
 
@@ -35,13 +35,20 @@ HLS = (
     _get(f"{STREAM}/t/{{token}}/manifest.m3u8", f"The same, {TOKEN}", "The same", PLAYLIST, _MANIFEST),
     _get(
         f"{STREAM}/dvr.m3u8",
-        "The HLS master playlist with a window of four hours",
-        "Multivariant playlist",
+        "The HLS master playlist with a window of four hours; after the end the replay",
+        "Multivariant playlist; before the stream is live 404 `/problems/stream-not-live`, while nothing is "
+        "recorded 404 `/problems/not-found`",
         PLAYLIST,
-        _DVR,
+        _MANIFEST,
     ),
-    _get(f"{STREAM}/t/{{token}}/dvr.m3u8", f"The same, {TOKEN}", "The same", PLAYLIST, _DVR),
-    _get(f"{STREAM}/thumbnail.jpg", "A picture of the live stream", "At most 10 s old", "image/jpeg", _DVR),
+    _get(f"{STREAM}/t/{{token}}/dvr.m3u8", f"The same, {TOKEN}", "The same", PLAYLIST, _MANIFEST),
+    _get(
+        f"{STREAM}/thumbnail.jpg",
+        "A picture of the live stream",
+        "At most 10 s old",
+        "image/jpeg",
+        _THUMBNAIL,
+    ),
     *(
         description
         for base, suffix in ((RECORDING, ""), (f"{RECORDING}/t/{{token}}", f", {TOKEN}"))

@@ -183,10 +183,11 @@ def _bind(unbound: Operation, handler: Handler) -> Operation:
 
 
 def _single(request: web.Request) -> Mapping[str, str]:
+    """Each parameter once; ``category=`` is as good as no category: forms send what was left empty."""
     for name in request.query:
         if len(request.query.getall(name)) > 1:
             raise problem("bad-request", f"The query parameter {name!r} stands there twice.")
-    return dict(request.query)
+    return {name: value for name, value in request.query.items() if value}
 
 
 def _validate(model: type[BaseModel], value: object, kind: str) -> BaseModel:

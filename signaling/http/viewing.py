@@ -11,11 +11,11 @@ from hls_bridge.archive_routes import recording_entry
 from hls_bridge.origin import Origin, clocks
 from hls_bridge.recorder import Recorder
 from signaling.auth.identity import Identity
+from signaling.fields import Answer, Request
 from signaling.http.of_stream import STREAM, VISITORS
 from signaling.http.operation import Call, operation
 from signaling.http.passes import Passes
 from signaling.links import Links, Listeners
-from signaling.models import Answer, Request
 from signaling.rate_limits import RateLimits
 from signaling.store.records import Account
 

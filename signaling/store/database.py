@@ -69,9 +69,13 @@ async def open_database(url: str | None, data_dir: Path, *, migrated: bool = Tru
 
 
 def migrate(connection: Connection) -> None:
-    """Run every migration that this database hasn't seen."""
+    """Run every migration that this database hasn't seen. Raises StoreUnreachable for a newer one's."""
     if inspect(connection).has_table("alembic_version"):
         at = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        if at is not None and at > HEAD:
+            raise StoreUnreachable(
+                f"a newer version of Spillway wrote it (schema {at}): run that, or choose another"
+            )
         # Alembic takes a second to import: not for a database that is up to date.
         if at == HEAD:
             return

@@ -1,16 +1,12 @@
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import re
 
-import pytest
-
 from hls_bridge.live import Live
-from hls_bridge.part import EpochEnd, EpochStart, Part, PartGroup, TrackSpec, TrackStart, TrackStop
+from hls_bridge.part import EpochStart, Part, PartGroup, TrackSpec
 from hls_bridge.program_clock import ProgramClock, date_time
 from hls_bridge.track import ClosedSegment
-from hls_bridge.viewers import MOST, HlsViewers
 
 WALL = 1_800_000_000_000_000
 V = TrackSpec("720p30", "video", "avc1.64001F", 2_750_000, b"init-v", 1280, 720, 30)
@@ -142,28 +138,6 @@ def test_a_discontinuity_is_equal_in_all_tracks() -> None:
         assert "#EXT-X-DISCONTINUITY\n" not in track.full.plain.decode()
 
 
-@pytest.mark.parametrize("segments", [1, 3])
-def test_a_rung_that_an_epoch_lacks_goes_on_as_the_nearest(segments: int) -> None:
-    d = Driver()
-    d.epoch(V, L, A)
-    for track in (V, L, A):
-        d.parts(track, 0, range(6))
-    source = TrackSpec("source", "video", "avc1.42E01F", 2_000_000, b"init-s", 1280, 720, 30)
-    d.start_us += 2_000_000
-    d.epoch(source, L, A)
-    for segment in range(segments):
-        for track in (source, L, A):
-            d.parts(track, segment, range(6))
-    full = d.live.tracks["720p30"].full
-    assert full is not None
-    assert "source/1.m4s" in full.plain.decode()
-    assert '#EXT-X-MAP:URI="source/init-1.mp4"' in full.plain.decode()
-    # Until players can begin with the new one, it goes by the name of the one that it takes the place of.
-    top = "720p30.m3u8" if segments < 3 else "source.m3u8"
-    assert listed(d) == [top, "360p30.m3u8"]
-    assert 'CODECS="avc1.42E01F,mp4a.40.2"' in d.live.master("")
-
-
 def test_blocking_rules() -> None:
     d = Driver()
     d.epoch(V)
@@ -178,180 +152,6 @@ def test_blocking_rules() -> None:
     assert not d.live.part_may_come("720p30", 0, 6)
     d.parts(V, 1, range(3, 6))
     assert d.live.part_may_come("720p30", 2, 0)
-
-
-def test_master_is_measured() -> None:
-    d = Driver()
-    d.epoch(V, L, A)
-    assert d.live.master("x/").splitlines()[4].startswith("#EXT-X-STREAM-INF:BANDWIDTH=2890000,")
-    start = d.start_us
-    for name, size in (("720p30", 500_000), ("360p30", 100_000), ("sound", 32_000)):
-        part = Part(name, 0, 0, start, 2_000_000, True, True, bytes(size))
-        d.live.handle_event(PartGroup((part,)), start, WALL)
-    assert (
-        d.live.master("x/")
-        == """\
-#EXTM3U
-#EXT-X-VERSION:9
-#EXT-X-INDEPENDENT-SEGMENTS
-#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="sound",NAME="Sound",DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2",URI="x/sound.m3u8"
-#EXT-X-STREAM-INF:BANDWIDTH=2128000,AVERAGE-BANDWIDTH=2128000,CODECS="avc1.64001F,mp4a.40.2",RESOLUTION=1280x720,FRAME-RATE=30.000,AUDIO="sound",CLOSED-CAPTIONS=NONE
-x/720p30.m3u8
-#EXT-X-STREAM-INF:BANDWIDTH=528000,AVERAGE-BANDWIDTH=528000,CODECS="avc1.64001E,mp4a.40.2",RESOLUTION=640x360,FRAME-RATE=30.000,AUDIO="sound",CLOSED-CAPTIONS=NONE
-x/360p30.m3u8
-"""
-    )
-
-
-def test_rungs_join_and_leave() -> None:
-    d = Driver()
-    d.epoch(V, A)
-    d.parts(V, 0, range(6))
-    d.live.handle_event(TrackStart(L, 1), 0, WALL)
-    d.parts(L, 1, range(2))
-    track = d.live.tracks["360p30"]
-    assert track.full is not None
-    assert "#EXT-X-MEDIA-SEQUENCE:1\n" in track.full.plain.decode()
-    d.live.delist({"360p30"})
-    assert "360p30" not in d.live.master("")
-    d.live.handle_event(TrackStop("360p30"), 0, WALL)
-    assert track.stopped
-
-
-def listed(d: Driver) -> list[str]:
-    return [line for line in d.live.master("").splitlines() if line.endswith(".m3u8")]
-
-
-def test_a_rung_that_joins_is_listed_when_a_player_can_begin_with_it() -> None:
-    d = Driver()
-    d.epoch(V, A)
-    for segment in range(4):
-        d.parts(V, segment, range(6))
-        d.parts(A, segment, range(6))
-    d.live.handle_event(TrackStart(L, 4), 0, WALL)
-    for segment in range(4, 7):
-        assert listed(d) == ["720p30.m3u8"]
-        assert d.live.playable, "nobody waits for the new rung"
-        for track in (V, L, A):
-            d.parts(track, segment, range(6))
-    assert listed(d) == ["720p30.m3u8", "360p30.m3u8"]
-    d.live.delist({"360p30"})
-    assert listed(d) == ["720p30.m3u8"]
-    d.live.delist(())
-    assert listed(d) == ["720p30.m3u8", "360p30.m3u8"]
-
-
-def test_rungs_that_begin_together_are_listed_together() -> None:
-    d = Driver()
-    d.epoch(V, L, A)
-    assert not d.live.playable
-    for track in (V, L, A):
-        d.parts(track, 0, range(6))
-    assert d.live.playable
-    assert listed(d) == ["720p30.m3u8", "360p30.m3u8"]
-
-
-def test_a_rung_that_rejoins_begins_anew() -> None:
-    d = Driver()
-    d.epoch(V, L)
-    for segment in range(2):
-        for track in (V, L):
-            d.parts(track, segment, range(6))
-    d.live.handle_event(TrackStop("360p30"), 0, WALL)
-    for segment in range(2, 12):
-        d.parts(V, segment, range(6))
-    d.live.handle_event(TrackStart(L, 12), 0, WALL)
-    assert listed(d) == ["720p30.m3u8"]
-    for segment in range(12, 15):
-        for track in (V, L):
-            d.parts(track, segment, range(6))
-    assert listed(d) == ["720p30.m3u8", "360p30.m3u8"]
-    assert [(s.msn, s.gap) for s in d.live.tracks["360p30"].segments] == [(n, False) for n in (12, 13, 14)]
-
-
-def hints(d: Driver) -> list[str]:
-    rendered = [track.full for track in d.live.tracks.values()]
-    return [
-        tag
-        for full in rendered
-        if full
-        for tag in re.findall(r"PRELOAD-HINT:.*\"(.+)\"", full.plain.decode())
-    ]
-
-
-def test_a_hint_names_what_comes() -> None:
-    d = Driver()
-    d.epoch(V, L)
-    for track in (V, L):
-        d.parts(track, 0, range(6))
-    assert hints(d) == ["720p30/1.0.m4s", "360p30/1.0.m4s"]
-    d.live.handle_event(EpochEnd(), d.start_us, WALL)
-    for track in (V, L):
-        d.parts(track, 1, range(2), last=1)
-    assert hints(d) == ["720p30/1.0.m4s", "360p30/1.0.m4s"]
-    assert not d.live.tracks["720p30"].has(1, 0)
-    assert d.live.part_may_come("720p30", 1, 0)
-    source = dataclasses.replace(V, name="source")
-    d.epoch(source, L)
-    assert hints(d) == ["source/2.0.m4s", "360p30/2.0.m4s"]
-    assert d.live.tracks["720p30"].last == (1, 1)
-
-
-def test_what_ends_an_epoch_is_in_the_last_playlist() -> None:
-    d = Driver()
-    d.epoch(V)
-    d.parts(V, 0, range(6))
-    d.live.handle_event(EpochEnd(), d.start_us, WALL)
-    d.parts(V, 1, range(2), last=1)
-    assert d.live.end() == {"720p30"}
-    track = d.live.tracks["720p30"]
-    assert track.full is not None
-    assert track.full.plain.decode().endswith("720p30/1.m4s\n#EXT-X-ENDLIST\n")
-    assert d.closed[1].data == b"01"
-
-
-def test_after_a_crash_no_hint_names_a_gap() -> None:
-    """One rung was a segment behind when the worker died: the next epoch has no such part for it."""
-    d = Driver()
-    d.epoch(V, L)
-    d.parts(V, 0, range(6))
-    d.parts(L, 0, range(6))
-    d.parts(V, 1, range(6))
-    d.parts(V, 2, range(2))
-    d.epoch(V, L)
-    assert hints(d) == ["720p30/3.0.m4s", "360p30/3.0.m4s"]
-    low = d.live.tracks["360p30"]
-    assert [(s.msn, s.gap) for s in low.segments] == [(0, False), (1, True), (2, True)]
-    assert d.live.part_may_come("360p30", 3, 0)
-    d.start_us += 6_000_000
-    for track in (L, V):
-        d.parts(track, 0, range(1))
-    assert [(s.msn, s.gap, s.discontinuity) for s in low.segments[1:]] == [
-        (1, True, False),
-        (2, True, False),
-        (3, False, True),
-    ]
-
-
-def test_the_end() -> None:
-    d = Driver()
-    d.epoch(V)
-    d.parts(V, 0, range(4))
-    d.live.end()
-    track = d.live.tracks["720p30"]
-    assert track.full is not None
-    assert track.full.plain.decode().endswith("720p30/0.m4s\n#EXT-X-ENDLIST\n")
-    assert d.closed[0].data == b"0123"
-
-
-def test_a_segment_that_nobody_closed() -> None:
-    d = Driver()
-    d.epoch(V)
-    d.parts(V, 0, range(4))
-    d.parts(V, 1, range(1))
-    assert d.live.segment("720p30", 0) == b"0123"
-    assert [c.listed.msn for c in d.closed] == [0]
-    assert d.live.tracks["720p30"].last == (1, 0)
 
 
 def test_memory_is_bounded() -> None:
@@ -389,45 +189,3 @@ def test_each_track_has_the_date_of_its_own_start() -> None:
         if t.full
     }
     assert dates == {"720p30": ["10.000", "12.000"], "sound": ["10.015", "12.015"]}
-
-
-def test_viewers_are_counted_by_session() -> None:
-    viewers = HlsViewers()
-    viewers.beacon("s1", "c1", 0)
-    viewers.beacon("s2", "c1", 0)
-    viewers.request("c1", 0)
-    viewers.request("c2", 0)
-    assert viewers.count(1_000_000) == (2, 1)
-    viewers.leave("s2")
-    assert viewers.count(12_000_000) == (1, 0)
-    assert viewers.count(30_000_000) == (0, 0)
-
-
-def test_viewers_that_are_made_up_take_no_memory() -> None:
-    viewers = HlsViewers()
-    for number in range(MOST + 500):
-        viewers.request(f"c{number}", number)
-        viewers.beacon(f"s{number}", f"c{number}", number)
-    assert viewers.count(MOST) == (MOST, 0)
-    viewers.leave(f"s{MOST + 499}")
-    assert viewers.count(MOST) == (MOST - 1, 0)
-
-
-@pytest.mark.parametrize("fps", [24, 25, 30, 50, 60])
-def test_no_part_is_short_except_the_last(fps: int) -> None:
-    """RFC 8216bis 4.4.4.9: at least 85 % of the part target, the last of a segment excepted."""
-    import av
-
-    from hls_bridge.packager import PartCutter, Sample
-    from hls_bridge.part import PART_US
-
-    tick = 90_000 // fps
-    cutter = PartCutter(PART_US * 9 // 100)
-    cuts = []
-    for i in range(4 * fps):
-        ends = (i + 1) % (2 * fps) == 0
-        cuts += cutter.push(Sample(av.Packet(b"x"), i * tick, True, False, tick, ends))
-    for cut in cuts:
-        length = len(cut.samples) * tick / 90_000
-        assert length <= PART_US / 1e6
-        assert cut.last or length >= 0.85 * PART_US / 1e6

@@ -10,7 +10,7 @@ import pytest
 from hls_bridge.encoder import VIDEO_TIME_BASE, PassthroughTrack, SoundEncoder, VideoEncoder
 from hls_bridge.pacer import Pacer
 from hls_bridge.packager import PartCutter, Sample, TrackPackager
-from hls_bridge.part import Part
+from hls_bridge.part import PART_US, Part
 from hls_bridge.rendition import SOUND, base_tier, choose_fps, choose_ladder
 
 
@@ -251,3 +251,18 @@ def test_pacer_repeats_drops_and_fills() -> None:
     assert len(pacer.tick(10_000_000)) == 290
     assert pacer.push("late", 5_000_000) == []
     assert [p.picture for p in pacer.tick(10_040_000)] == ["late"]
+
+
+@pytest.mark.parametrize("fps", [24, 25, 30, 50, 60])
+def test_no_part_is_short_except_the_last(fps: int) -> None:
+    """RFC 8216bis 4.4.4.9: at least 85 % of the part target, the last of a segment excepted."""
+    tick = 90_000 // fps
+    cutter = PartCutter(PART_US * 9 // 100)
+    cuts = []
+    for i in range(4 * fps):
+        ends = (i + 1) % (2 * fps) == 0
+        cuts += cutter.push(Sample(av.Packet(b"x"), i * tick, True, False, tick, ends))
+    for cut in cuts:
+        length = len(cut.samples) * tick / 90_000
+        assert length <= PART_US / 1e6
+        assert cut.last or length >= 0.85 * PART_US / 1e6

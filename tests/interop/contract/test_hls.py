@@ -47,7 +47,8 @@ async def test_live_then_replay(ada: User, visibility: str) -> None:
     if visibility == "private":
         (await call(ada.http, "GET", manifest_url)).refused(403, "private-stream")
         manifest_url = (await ada.api("POST", f"{path}/playback-tokens", {"ttl_s": 600})).json["manifest_url"]
-    (await call(ada.http, "GET", manifest_url)).refused(404, "stream-not-live")
+    for name in ("manifest.m3u8", "dvr.m3u8"):
+        (await call(ada.http, "GET", urljoin(manifest_url, name))).refused(404, "stream-not-live")
     async with live(ada, stream):
         master = await answered(ada, manifest_url)
         assert master.headers["Content-Type"].split(";")[0] == "application/vnd.apple.mpegurl"

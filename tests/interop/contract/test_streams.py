@@ -197,3 +197,4 @@ async def test_it_ends_and_goes_live_again(ada: User, visibility: str) -> None:
         while (manifest := await ada.api("GET", path)).status == 503:
             manifest.refused(503, "overdue")
     manifest.refused(410, "stream-ended")
+    (await ada.api("GET", path.replace("manifest", "dvr"))).refused(410, "stream-ended")

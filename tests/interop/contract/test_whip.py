@@ -175,6 +175,37 @@ async def test_a_viewer_and_its_encoding(ada: User) -> None:
             await viewer.close()
 
 
+class _SignedIn:
+    """A user with another of their tokens."""
+
+    def __init__(self, user: User, token: str) -> None:
+        self.user, self.token = user, token
+
+    async def post(self, path: str, sdp: str, key: str | None = None) -> tuple[str, str]:
+        return await self.user.post(path, sdp, key or self.token)
+
+
+async def test_who_signs_out_watches_their_private_stream_no_longer(ada: User) -> None:
+    stream, leaves, stays = await ada.stream(visibility="private"), Viewer(), Viewer()
+    credentials = {"name": ada.name, "password": "correct horse"}
+    other = (await ada.api("POST", "/tokens", credentials)).json["token"]
+    async with live(ada, stream):
+        try:
+            left = await leaves.start(_SignedIn(ada, other), stream["stream_id"])
+            kept = await stays.start(_SignedIn(ada, ada.token), stream["stream_id"])
+            assert await leaves.frames("video", 3)
+            assert (await ada.api("DELETE", "/tokens", token=other)).status == 204
+            async with asyncio.timeout(WITHIN_S):
+                while (ended := await call(ada.http, "GET", left)).status == 204:  # noqa: ASYNC110
+                    await asyncio.sleep(0.1)
+            assert ended.refused(410, "session-closed")["reason"] == "token-ended"
+            assert await stays.frames("video", 3)
+            assert (await call(ada.http, "GET", kept)).status == 204
+        finally:
+            await leaves.close()
+            await stays.close()
+
+
 async def test_the_same_key_takes_over_and_the_viewer_stays(ada: User) -> None:
     stream, viewer, second = await ada.stream(), Viewer(), Publisher()
     first = Publisher()

@@ -6,6 +6,7 @@ import os
 import re
 from pathlib import Path
 
+from signaling.configuration import load
 from signaling.settings import Settings
 
 ROOT = Path(__file__).parents[3]
@@ -32,3 +33,18 @@ def test_files_are_shipped() -> None:
 def test_settings_exist() -> None:
     named = set(re.findall(r"SPILLWAY_\w+", COMPOSE)) - OUTSIDE
     assert named <= {f"SPILLWAY_{name.upper()}" for name in Settings.model_fields}
+
+
+def test_settings_that_are_proposed_can_be_used() -> None:
+    proposed = dict(re.findall(r"^\s+# (SPILLWAY_\w+): (\S.*)$", COMPOSE, re.MULTILINE))
+    assert proposed
+    load({}, {name: value.strip("'\"") for name, value in proposed.items()})
+
+
+def test_ports_are_those_of_the_settings() -> None:
+    http, rtc = Settings.model_fields["http_port"].default, Settings.model_fields["rtc_port"].default
+    ports = {f"{http}/tcp", f"{rtc}/udp", f"{rtc}/tcp"}
+    [exposed] = re.findall(r"^EXPOSE (.+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert set(exposed.split()) == ports
+    [published] = re.findall(r"^\s+# ports: \[(.+)\]$", COMPOSE, re.MULTILINE)
+    assert {each.split(":")[1] for each in re.findall(r'"(\S+)"', published)} == ports

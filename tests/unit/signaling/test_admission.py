@@ -8,6 +8,7 @@ import pytest
 
 from sfu.problem import Problem
 from signaling.admission import KEPT_S, Admission
+from signaling.store.records import StreamRecord
 from tests.unit.signaling.conftest import Api, ManualClock
 
 
@@ -46,3 +47,21 @@ async def test_what_is_known_of_a_private_stream(api: Api, clock: ManualClock, a
         assert not admission.known(mine, token), token
     clock.advance(5)
     assert not admission.known(mine, good), "over"
+
+
+async def test_what_changes_while_the_store_answers_is_not_kept_as_it_was(
+    api: Api, admission: Admission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = await api.sign_up()
+    stream_id = (await api.make_stream(owner))["stream_id"]
+    path, get = f"/api/v1/streams/{stream_id}", api.node.streams.get
+
+    async def get_late(wanted: str) -> StreamRecord | None:
+        found = await get(wanted)
+        monkeypatch.setattr(api.node.streams, "get", get)
+        assert (await api.call("PATCH", path, {"visibility": "private"}, owner)).status == 200
+        return found
+
+    monkeypatch.setattr(api.node.streams, "get", get_late)
+    assert not await admission(stream_id, None)
+    assert not admission.known(stream_id, None)

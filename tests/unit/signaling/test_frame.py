@@ -1,9 +1,8 @@
-"""What holds for every route: problems, limits, CORS, headers, OpenAPI."""
+"""What holds for every route: problems, limits, CORS, headers."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,7 @@ import pytest
 
 from signaling.http.access_log import masked
 from signaling.http.origin import base_url_of, client_of
-from signaling.http.pages import Pages
 from signaling.node import Node, open_node
-from signaling.problems import CATALOGUE
 from tests.unit.signaling.conftest import Api, ManualClock, node_settings
 
 
@@ -174,133 +171,6 @@ async def test_headers_of_every_answer(api: Api) -> None:
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["Server"] == "spillway"
         assert headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
-
-
-PAGE_PATHS = ["/", "/watch/abc", "/studio", "/studio/abc", "/dashboard"]
-
-
-@pytest.fixture
-def built(node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "static"
-    (folder / "assets").mkdir(parents=True)
-    (folder / "index.html").write_text("<!doctype html><title>Spillway</title>")
-    (folder / "assets" / "index-4f2a.js").write_text("1")
-    (folder / "favicon.svg").write_text("<svg/>")
-    (folder / ".secret").write_text("x")
-    monkeypatch.setattr(node.pages, "_folder", folder)
-    monkeypatch.setattr(node.pages, "_index", folder / "index.html")
-    return folder
-
-
-async def test_pages(api: Api, built: Path) -> None:
-    for path in PAGE_PATHS:
-        answer = await api.call("GET", path)
-        assert answer.status == 200
-        assert b"<title>Spillway" in answer.content
-        assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
-        assert answer.headers["Cache-Control"] == "no-cache"
-        policy = answer.headers["Content-Security-Policy"]
-        assert "default-src 'self'" in policy
-        assert "object-src 'none'" in policy
-        assert "camera=(self)" in answer.headers["Permissions-Policy"]
-    asset = await api.call("GET", "/assets/index-4f2a.js")
-    assert asset.headers["Cache-Control"] == "public, max-age=31536000, immutable"
-    assert asset.headers["Content-Type"].partition(";")[0] in ("text/javascript", "application/javascript")
-    assert (await api.call("GET", "/favicon.svg")).headers["Cache-Control"] == "no-cache"
-    for path in ("/.secret", "/assets/..%2findex.html", "/assets/%2e%2e/.secret", "/assets/.secret"):
-        assert (await api.call("GET", path)).status == 404
-
-
-async def test_where_there_is_nothing_the_app_says_so_to_people(api: Api, built: Path) -> None:
-    person = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
-    async with api.session.get(api.node.url + "/nowhere", headers=person) as answer:
-        assert (answer.status, answer.content_type) == (404, "text/html")
-        assert await answer.text() == (built / "index.html").read_text()
-        assert "frame-ancestors 'self'" in answer.headers["Content-Security-Policy"]
-    for method, path in (("GET", "/api/v1/nothing"), ("POST", "/nowhere"), ("GET", "/assets/nothing.js")):
-        assert (await api.call(method, path, headers=person)).problem == "not-found"
-    assert (await api.call("GET", "/nowhere")).problem == "not-found"
-
-
-async def test_pages_that_are_not_built_say_so(
-    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(api.node.pages, "_index", tmp_path / "none.html")
-    assert (await api.call("GET", "/")).problem == "pages-not-built"
-    async with api.session.get(api.node.url, headers={"Accept": "text/html"}) as answer:
-        assert answer.status == 503
-        assert "not built" in await answer.text()
-    assert "pages: not built" in (await api.call("GET", "/readyz")).json["degraded"]
-    assert not Pages(tmp_path).built
-
-
-async def test_every_problem_has_a_page(api: Api) -> None:
-    for kind in CATALOGUE.values():
-        answer = await api.call("GET", f"/problems/{kind.name}")
-        assert answer.status == 200
-        assert kind.title in answer.content.decode()
-    assert (await api.call("GET", "/problems/none")).status == 404
-
-
-async def test_openapi_is_what_the_router_has(api: Api) -> None:
-    document = (await api.call("GET", "/api/v1/openapi.json")).json
-    assert document["openapi"] == "3.1.0"
-    described = {(method.upper(), path) for path, item in document["paths"].items() for method in item}
-    # Pages, and what speaks a protocol of its own.
-    other = {
-        ("GET", path) for path in ("/", "/watch/{stream_id}", "/studio", "/studio/{stream_id}", "/dashboard")
-    }
-    other |= {("GET", path) for path in ("/problems/{name}", "/assets/{file}", "/{file}", "/socket.io/")}
-    routed = {
-        (route.method, route.resource.canonical)
-        for route in api.node.app.router.routes()
-        if route.method not in ("HEAD", "OPTIONS", "*") and route.resource is not None
-    }
-    assert described == routed - other
-    assert other <= routed
-
-
-async def test_openapi_is_sound(api: Api) -> None:
-    document = (await api.call("GET", "/api/v1/openapi.json")).json
-    text = json.dumps(document)
-    schemas = document["components"]["schemas"]
-    references = {part.split('"')[0] for part in text.split('"#/components/schemas/')[1:]}
-    assert references <= set(schemas)
-    assert references == set(schemas), "no schema that nobody uses"
-    ids = []
-    for path, item in document["paths"].items():
-        for operation in item.values():
-            ids += [operation["operationId"]] if "operationId" in operation else []
-            in_path = {each["name"] for each in operation.get("parameters", []) if each["in"] == "path"}
-            assert in_path == {part[1:-1] for part in path.split("/") if part.startswith("{")}
-            assert any(status.startswith("2") for status in operation["responses"])
-    assert len(ids) == len(set(ids))
-    create = document["paths"]["/api/v1/streams"]["post"]
-    assert create["security"] == [{"account": []}]
-    assert set(create["responses"]) == {"201", "400", "401", "408", "413", "422", "429", "500", "507"}
-    view = schemas["StreamView"]
-    assert "stream_key" not in view["properties"]
-    assert set(view["required"]) == set(view["properties"])
-
-
-async def test_answers_have_the_form_that_openapi_promises(api: Api) -> None:
-    document = (await api.call("GET", "/api/v1/openapi.json")).json
-    token = await api.sign_up()
-    made = await api.make_stream(token)
-    path = f"/api/v1/streams/{made['stream_id']}"
-    for method, url, template, status, body in (
-        ("GET", path, "/api/v1/streams/{stream_id}", 200, None),
-        ("POST", path + "/key", "/api/v1/streams/{stream_id}/key", 200, None),
-        ("GET", path + "/playback", "/api/v1/streams/{stream_id}/playback", 200, None),
-        ("POST", path + "/playback-tokens", "/api/v1/streams/{stream_id}/playback-tokens", 201, {}),
-        ("POST", "/api/v1/streams", "/api/v1/streams", 201, {"title": "a", "category": "b"}),
-        ("GET", "/api/v1/streams/discover", "/api/v1/streams/discover", 200, None),
-    ):
-        answer = await api.call(method, url, body, token)
-        assert answer.status == status
-        content = document["paths"][template][method.lower()]["responses"][str(status)]["content"]
-        name = content["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]
-        assert set(answer.json) == set(document["components"]["schemas"][name]["properties"])
 
 
 async def test_tls_is_served_and_remembered(tmp_path: Path, clock: ManualClock) -> None:

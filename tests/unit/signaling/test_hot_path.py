@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 import signaling.engine
-import signaling.node
+import signaling.serving
 from hls_bridge.origin import Origin
 from hls_bridge.part import EpochStart, Part, PartGroup, TrackSpec
 from sfu.config import SfuConfig
@@ -36,7 +36,7 @@ async def test_a_node_answers_players(
         origins.append(origin)
         return with_hot_path(runner, origin, *args, **kwargs)
 
-    monkeypatch.setattr(signaling.node, "with_hot_path", with_seen_origin)
+    monkeypatch.setattr(signaling.serving, "with_hot_path", with_seen_origin)
     engine = FakeMedia()
     monkeypatch.setattr(
         signaling.engine, "Sfu", lambda _, **kwargs: Sfu(SfuConfig(host=("127.0.0.1",)), engine=engine)

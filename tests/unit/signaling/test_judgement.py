@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from signaling.gateway import streams, transport
+from signaling import judgement
+from signaling.gateway import transport
 from signaling.node import Node, open_node
 from tests.unit.signaling.conftest import Api, ManualClock, node_settings, until
 from tests.unit.signaling.test_gateway import Open, open_page
@@ -22,7 +24,7 @@ WEBSOCKET = "/socket.io/?EIO=4&transport=websocket"
 @pytest.fixture
 async def node(tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Node]:
     """That judges at once, and takes few connections."""
-    monkeypatch.setattr(streams, "JUDGED_S", 0.02)
+    monkeypatch.setattr(judgement, "JUDGED_S", 0.02)
     settings = node_settings(
         tmp_path,
         roles=["api", "gateway", "engine"],
@@ -125,6 +127,56 @@ async def test_a_guest_of_a_private_stage_sees_it_while_on_stage(
     await until(lambda: private.members() == 0)
     refused = await guest.call("join", {"stream_id": private.stream_id})
     assert refused["problem"]["type"] == "/problems/unauthorized"
+
+
+async def test_a_join_that_is_refused_hides_no_token_that_has_ended(
+    private: Private, open_page: Open, clock: ManualClock
+) -> None:
+    friend = await open_page({"playback_token": private.ticket})
+    assert (await friend.call("join", {"stream_id": private.stream_id}))["ok"]
+    clock.advance(60)
+    assert not (await friend.call("join", {"stream_id": "unknown"}))["ok"]
+    await until(lambda: private.members() == 0)
+
+
+async def test_a_guest_whose_next_invite_is_wrong_is_on_no_stage(private: Private, open_page: Open) -> None:
+    made = await private.api.call("POST", f"{private.path}/invites", {}, private.owner)
+    guest = await open_page()
+    assert (await guest.call("stage:enter", {"invite": made.json["invite"], "name": "Bob"}))["ok"]
+    assert not (await guest.call("stage:enter", {"invite": "si_wrong"}))["ok"]
+    await until(lambda: private.members() == 0)
+    refused = await guest.call("join", {"stream_id": private.stream_id})
+    assert refused["problem"]["type"] == "/problems/unauthorized"
+
+
+async def test_who_has_gone_enters_nowhere(private: Private, open_page: Open) -> None:
+    owner, gateway = await open_page({"token": private.owner}), private.api.node.gateway
+    assert (await owner.call("join", {"stream_id": private.stream_id}))["ok"]
+    [client] = gateway.members(private.stream_id)
+    await owner.client.disconnect()
+    await until(lambda: private.members() == 0)
+    gateway.enter(client, private.stream_id, owner=True)
+    assert private.members() == 0
+
+
+async def test_a_store_that_fails_is_asked_again_and_told_of_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(judgement, "JUDGED_S", 0.001)
+    asked, answered = 0, asyncio.Event()
+
+    async def judge() -> None:
+        nonlocal asked
+        asked += 1
+        if asked < 4:
+            raise ConnectionError("no database")
+        answered.set()
+
+    judging = asyncio.create_task(judgement.judge_forever(judge))
+    async with asyncio.timeout(10):
+        await answered.wait()
+    judging.cancel()
+    assert [each.name for each in caplog.records] == ["spillway.judgement"]
 
 
 async def test_connections_are_bounded_per_address_and_in_all(api: Api) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from signaling.doctor import machine, network
 from signaling.errors import StartError
 from signaling.installation import Installation
-from signaling.listening import listen, tls_context
+from signaling.listening import listen, port_refused, tls_context
 from signaling.settings import Settings
 from tests.interop.contract.test_configured import self_signed
 from tests.unit.signaling.test_doctor import Machine, wrong
@@ -54,6 +55,23 @@ def test_an_address_of_another_machine() -> None:
         found = wrong(network.check(Settings(host=host)))
         assert "address of this machine" in found["host"][1]
         assert "http_port" not in found
+
+
+def test_ports_that_can_not_be_had_name_the_flag() -> None:
+    with listen("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(StartError, match=f"^http_port: port {port} on .* is taken; .* --http-port, or 0"):
+            listen("127.0.0.1", port)
+    refused = port_refused("rtc_port", "127.0.0.1", 80, PermissionError(errno.EACCES, ""))
+    assert str(refused).endswith("choose one above 1023 with --rtc-port")
+
+
+def test_a_data_directory_that_another_node_uses(tmp_path: Path) -> None:
+    with (
+        Installation(tmp_path),
+        pytest.raises(StartError, match=r"^data_dir: another node uses .*; end it, .* --data-dir$"),
+    ):
+        Installation(tmp_path)
 
 
 def test_a_data_directory_that_takes_nothing(tmp_path: Path) -> None:

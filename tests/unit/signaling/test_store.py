@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import base64
-import json
 from datetime import timedelta
-from pathlib import Path
-from typing import Literal
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from signaling.store.database import HEAD, open_database
-from signaling.store.interfaces import BadCursor, NameTaken, StoreUnreachable
+from signaling.store.interfaces import NameTaken
 from signaling.store.records import Account, Audience, NewStream, NewToken, StreamRecord
 from signaling.store.sql_accounts import SqlAccounts
 from signaling.store.sql_streams import SqlStreams
-from signaling.store.tables import metadata
 from tests.unit.signaling.conftest import ManualClock
 
 
@@ -49,20 +38,6 @@ def new_stream(clock: ManualClock, stream_id: str, **values: object) -> NewStrea
         "created_at": clock.now(),
     }
     return NewStream(**(fields | values))  # type: ignore[arg-type]
-
-
-async def test_the_tables_are_what_the_migrations_make(engine: AsyncEngine) -> None:
-    async with engine.connect() as connection:
-        differences = await connection.run_sync(
-            lambda sync: compare_metadata(MigrationContext.configure(sync), metadata)
-        )
-    assert differences == []
-
-
-def test_the_newest_migration_is_known() -> None:
-    config = Config()
-    config.set_main_option("script_location", "signaling.store:migrations")
-    assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
 
 
 async def test_an_account_is_found_by_any_spelling_of_its_name(
@@ -215,138 +190,5 @@ async def test_what_a_dead_node_left_live_ends(streams: SqlStreams, clock: Manua
     assert states["s2"].audience == Audience(2, 2)
 
 
-async def walk(streams: SqlStreams, sort: str, limit: int, category: str | None = None) -> list[list[str]]:
-    pages: list[list[str]] = []
-    cursor = None
-    while True:
-        page = await streams.discover(category=category, sort=sort, limit=limit, cursor=cursor)  # type: ignore[arg-type]
-        pages.append([each.stream_id for each in page.streams])
-        cursor = page.next_cursor
-        if cursor is None:
-            return pages
-
-
-async def test_discover_ranks_pages_and_hides(streams: SqlStreams, clock: ManualClock) -> None:
-    for number in range(7):
-        await streams.create(new_stream(clock, f"s{number}", category="music" if number % 2 else "games"))
-        await streams.went_live(f"s{number}", "n1", clock.now())
-        clock.advance(1)
-    await streams.create(new_stream(clock, "hidden", visibility="unlisted"))
-    await streams.went_live("hidden", "n1", clock.now())
-    await streams.create(new_stream(clock, "secret", visibility="private"))
-    await streams.went_live("secret", "n1", clock.now())
-    await streams.create(new_stream(clock, "over"))
-    await streams.went_live("over", "n1", clock.now())
-    await streams.went_off("over", clock.now())
-    await streams.create(new_stream(clock, "new"))
-    await streams.set_audiences(
-        {
-            "s1": Audience(1, 1),
-            "s2": Audience(5, 0),
-            "s3": Audience(0, 2),
-            "s6": Audience(2, 9),
-            "gone": Audience(9, 9),
-        }
-    )
-    # Equal audiences fall by id.
-    assert await walk(streams, "viewers", 3) == [["s6", "s2", "s3"], ["s1", "s5", "s4"], ["s0"]]
-    assert await walk(streams, "recent", 4) == [["s6", "s5", "s4", "s3"], ["s2", "s1", "s0"]]
-    assert await walk(streams, "viewers", 7) == [["s6", "s2", "s3", "s1", "s5", "s4", "s0"]]
-    assert await walk(streams, "viewers", 2, "music") == [["s3", "s1"], ["s5"]]
-    assert await walk(streams, "viewers", 2, "none") == [[]]
-
-
-async def test_owned_lists_everything_of_one_account(
-    streams: SqlStreams, accounts: SqlAccounts, clock: ManualClock
-) -> None:
-    await accounts.create(Account("a2", "Bob"), "hash", clock.now())
-    for number in range(5):
-        owner = "a2" if number == 2 else "a1"
-        visibility = "private" if number == 3 else "public"
-        await streams.create(new_stream(clock, f"s{number}", broadcaster_id=owner, visibility=visibility))
-    first = await streams.owned_by("a1", limit=3, cursor=None)
-    assert [each.stream_id for each in first.streams] == ["s4", "s3", "s1"]
-    second = await streams.owned_by("a1", limit=3, cursor=first.next_cursor)
-    assert [each.stream_id for each in second.streams] == ["s0"]
-    assert second.next_cursor is None
-
-
-@pytest.mark.parametrize(
-    ("sort", "key", "stream_id"),
-    [
-        ("viewers", 1, "\ud800"),
-        ("viewers", 1, "\x00"),
-        ("recent", "0001-01-01T00:00:00+14:00", "s1"),
-        ("recent", "9999-12-31T23:59:59-14:00", "s1"),
-        ("recent", "2030-01-01T00:00:00", "s1"),
-    ],
-)
-async def test_a_cursor_that_no_database_takes_is_refused(
-    streams: SqlStreams, sort: Literal["viewers", "recent"], key: object, stream_id: str
-) -> None:
-    cursor = base64.urlsafe_b64encode(json.dumps([sort, key, stream_id]).encode()).decode().rstrip("=")
-    with pytest.raises(BadCursor):
-        await streams.discover(category=None, sort=sort, limit=3, cursor=cursor)
-
-
 async def test_an_id_with_a_nul_is_unknown(streams: SqlStreams) -> None:
     assert await streams.get("s\x00") is None
-
-
-@pytest.mark.parametrize(
-    "cursor", ["", "x", "=", "a" * 5000, "W10", "bnVsbA", "ü", "WyJ2aWV3ZXJzIiwieCIsInMxIl0"]
-)
-async def test_a_made_up_cursor_is_refused(streams: SqlStreams, cursor: str) -> None:
-    with pytest.raises(BadCursor):
-        await streams.discover(category=None, sort="viewers", limit=3, cursor=cursor)
-    with pytest.raises(BadCursor):
-        await streams.owned_by("a1", limit=3, cursor=cursor)
-
-
-async def test_a_second_start_finds_everything_again(
-    engine: AsyncEngine, tmp_path: Path, clock: ManualClock
-) -> None:
-    if engine.dialect.name != "sqlite":
-        pytest.skip("the server of the suite outlives the engine anyway")
-    await SqlAccounts(engine).create(Account("a1", "Ada"), "hash", clock.now())
-    again = await open_database(None, tmp_path)
-    assert await SqlAccounts(again).get("a1") == Account("a1", "Ada")
-    await again.dispose()
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "postgresql://spillway:secret-password@127.0.0.1:1/x",
-        "postgresql://spillway:secret-password@nowhere.invalid/x",
-    ],
-)
-async def test_an_unreachable_database_says_where_and_keeps_the_password(url: str, tmp_path: Path) -> None:
-    with pytest.raises(StoreUnreachable, match="can't open PostgreSQL at ") as caught:
-        await open_database(url, tmp_path)
-    assert "secret-password" not in str(caught.value)
-
-
-async def test_a_database_that_is_not_there_is_unreachable(postgres: str, tmp_path: Path) -> None:
-    with pytest.raises(StoreUnreachable, match='database "nothing" does not exist'):
-        await open_database(postgres.replace("/postgres", "/nothing"), tmp_path)
-
-
-async def test_a_data_folder_that_is_none_is_unreachable(tmp_path: Path) -> None:
-    (tmp_path / "spillway.db").mkdir()
-    with pytest.raises(StoreUnreachable, match="SQLite"):
-        await open_database(None, tmp_path)
-
-
-async def test_a_write_that_is_cancelled_locks_nobody_out(streams: SqlStreams, clock: ManualClock) -> None:
-    await streams.create(new_stream(clock, "s1"))
-    for number in range(30):
-        write = asyncio.create_task(streams.went_live("s1", "n1", clock.now()))
-        for _ in range(number // 2):  # each time it has come a little further
-            await asyncio.sleep(0.0001)
-        write.cancel()
-        await asyncio.gather(write, return_exceptions=True)
-        await streams.end_all_of("n1", clock.now())
-    (stream,) = [await streams.get("s1")]
-    assert stream is not None
-    assert stream.status != "live"
