@@ -23,8 +23,8 @@ LOWER_THIRD = 0.06
 # A picture up to 6 % larger than its box (or than twice its box) is cropped rather than scaled: sharper,
 # and free. The gaps of a grid take 2 to 3 % off a cell of exactly a third or a half.
 SNAP = 1.06
-# A picture whose shape is off by so little is scaled whole: nobody sees that, and a whole picture costs a sixth
-# to a quarter less. The tiles of sixteen are off by 1.7 %.
+# A picture whose shape is off by so little is scaled whole: nobody sees that, and a whole picture costs a
+# sixth to a quarter less. The tiles of sixteen are off by 1.7 %.
 SQUEEZE = 0.02
 _CARDS = ((640, 360), (480, 480), (360, 640))
 
