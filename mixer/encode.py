@@ -79,7 +79,7 @@ def _open(name: str, settings: _Settings) -> VideoCodecContext:
     # BT.709 limited, as composed: value 1 in ITU-T H.273 for matrix, primaries and transfer.
     context.colorspace, context.color_primaries, context.color_trc, context.color_range = 1, 1, 1, 1
     options = _OPTIONS[name] | ({"preset": settings.preset} if settings.preset and name == "libx264" else {})
-    # A buffer of one second; x264 follows a changed bit rate only with one. The ceiling is fixed here.
+    # A buffer of one second at the ceiling: no more than that goes into any second.
     context.options = options | {"maxrate": str(settings.ceiling_bps), "bufsize": str(settings.ceiling_bps)}
     context.open()
     return context
@@ -101,9 +101,9 @@ class VideoEncoder:
     ) -> None:
         """Opens the first of ``names`` that also encodes a picture. Raises NoVideoEncoder."""
         self.size = size
-        self._ceiling_bps = max(ceiling_bps or bitrate_bps, bitrate_bps)
+        ceiling_bps = max(ceiling_bps or bitrate_bps, bitrate_bps)
         threads = threads or min(os.cpu_count() or 1, 4)
-        settings = _Settings(size, fps, bitrate_bps, self._ceiling_bps, preset, threads)
+        settings = _Settings(size, fps, bitrate_bps, ceiling_bps, preset, threads)
         refusals = []
         for name in names:
             try:
@@ -122,14 +122,6 @@ class VideoEncoder:
             self.name = name
             return
         raise NoVideoEncoder("no H.264 encoder works here; " + "; ".join(refusals))
-
-    def set_bitrate(self, bitrate_bps: int) -> None:
-        """Aim at another bit rate, at most the ceiling given at the start."""
-        self._context.bit_rate = min(max(bitrate_bps, 50_000), self._ceiling_bps)
-
-    @property
-    def bitrate_bps(self) -> int:
-        return int(self._context.bit_rate or 0)
 
     def encode(self, frame: av.VideoFrame, rtp_time: int, *, keyframe: bool = False) -> list[EncodedPicture]:
         """Encode a picture presented at the unwrapped 90 kHz ``rtp_time``, which must rise."""

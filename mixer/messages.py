@@ -20,7 +20,6 @@ __all__ = [
     "Problem",
     "Ready",
     "RemoveHost",
-    "SetBitrate",
     "SetHost",
     "SetLayout",
     "SetSpeaker",
@@ -43,6 +42,7 @@ class MixerConfig:
     bitrate_bps: int = 4_500_000
     """Target of the full encoding; the half-size one gets a quarter of it."""
     max_bitrate_bps: int = 6_000_000
+    """What it may have in any second."""
     compositor: Literal["auto", "cpu", "cuda"] = "auto"
     encoders: tuple[str, ...] = ENCODERS
     """Tried in this order."""
@@ -100,13 +100,6 @@ class SetSpeaker:
 
 
 @dataclass(frozen=True, slots=True)
-class SetBitrate:
-    """A new target of the full encoding, at most the configured maximum."""
-
-    bitrate_bps: int
-
-
-@dataclass(frozen=True, slots=True)
 class AddAsset:
     """An uploaded image for the next layout to name; kept as long as the layout names it."""
 
@@ -114,7 +107,7 @@ class AddAsset:
     data: bytes
 
 
-Message = SetHost | RemoveHost | SetLayout | SetSpeaker | SetBitrate | AddAsset
+Message = SetHost | RemoveHost | SetLayout | SetSpeaker | AddAsset
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +136,6 @@ class Stats:
     frames: int
     skipped: int
     """Output frames left out because the machine was too slow."""
-    bitrate_bps: int
-    """Target of the full encoding."""
     delay: Delay
     """Of the host who is waited for longest."""
     spent: Mapping[StageName, Spent]

@@ -86,8 +86,7 @@ class PictureOutput:
         self._stage = stage
         self._compositor = compositor
         self._encodings: dict[str, _Encoding] = {}
-        shares = {FULL: 1, HALF: 4}
-        for rid, share in shares.items():
+        for rid, share in ((FULL, 1), (HALF, 4)):
             # 1080 halves to 540; H.264 in 4:2:0 needs even sizes, which the configuration ensures.
             size = (config.width // 2, config.height // 2) if rid == HALF else (config.width, config.height)
             encoder = VideoEncoder(
@@ -99,7 +98,6 @@ class PictureOutput:
                 preset=config.preset,
             )
             self._encodings[rid] = _Encoding(encoder)
-        self._shares = shares
 
     @property
     def timing(self) -> Timing:
@@ -108,14 +106,6 @@ class PictureOutput:
     @property
     def encoder_name(self) -> str:
         return self._encodings[FULL].encoder.name
-
-    @property
-    def bitrate_bps(self) -> int:
-        return self._encodings[FULL].encoder.bitrate_bps
-
-    def set_bitrate(self, bitrate_bps: int) -> None:
-        for rid, encoding in self._encodings.items():
-            encoding.encoder.set_bitrate(bitrate_bps // self._shares[rid])
 
     def request_keyframe(self, rid: str) -> None:
         """Make the next picture of ``rid`` (of all, if unknown) an IDR; coalesced."""

@@ -23,6 +23,9 @@ LOWER_THIRD = 0.06
 # A picture up to 6 % larger than its box (or than twice its box) is cropped rather than scaled: sharper,
 # and free. The gaps of a grid take 2 to 3 % off a cell of exactly a third or a half.
 SNAP = 1.06
+# A picture whose shape is off by so little is scaled whole: nobody sees that, and a whole picture costs a
+# sixth to a quarter less. The tiles of sixteen are off by 1.7 %.
+SQUEEZE = 0.02
 _CARDS = ((640, 360), (480, 480), (360, 640))
 
 
@@ -55,6 +58,10 @@ def fit_crop(picture: tuple[int, int], box: Box, fit: Fit) -> tuple[Box, Box]:
         exact_w, exact_h = factor * box.w, factor * box.h
         if exact_w <= w <= exact_w * SNAP and exact_h <= h <= exact_h * SNAP:
             w, h = exact_w, exact_h
+            break
+    else:
+        if w > width * (1 - SQUEEZE) and h > height * (1 - SQUEEZE):
+            return box, Box(0, 0, width, height)
     # Multiples of 4 keep the rows of a crop aligned for 32-bit loads.
     return box, Box((width - w) // 2 // 4 * 4, (height - h) // 2 // 4 * 4, w, h)
 

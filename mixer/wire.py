@@ -15,7 +15,6 @@ from mixer.messages import (
     Problem,
     Ready,
     RemoveHost,
-    SetBitrate,
     SetHost,
     SetLayout,
     SetSpeaker,
@@ -37,12 +36,11 @@ __all__ = [
 PLAIN: dict[str, type[Message]] = {
     "remove-host": RemoveHost,
     "speaker": SetSpeaker,
-    "bitrate": SetBitrate,
 }
 EVENTS: dict[str, type[Event]] = {"ready": Ready, "problem": Problem, "stats": Stats}
 
 
-def message_to_document(message: SetHost | RemoveHost | SetSpeaker | SetBitrate | AddAsset) -> dict[str, Any]:
+def message_to_document(message: SetHost | RemoveHost | SetSpeaker | AddAsset) -> dict[str, Any]:
     """For a layout see `layout_to_document`: its spec does not say how it was written."""
     match message:
         case SetHost():

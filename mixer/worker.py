@@ -24,7 +24,6 @@ from mixer.messages import (
     Problem,
     Ready,
     RemoveHost,
-    SetBitrate,
     SetHost,
     SetLayout,
     SetSpeaker,
@@ -166,8 +165,6 @@ def _obey(
             stage.assets.keep(spec.assets)
         case SetSpeaker(participant_id=speaker):
             stage.set_speaker(speaker, now_us)
-        case SetBitrate(bitrate_bps=bitrate_bps):
-            pictures.set_bitrate(bitrate_bps)
         case AddAsset(asset_id=asset_id, data=data):
             try:
                 stage.assets.add(asset_id, data)
@@ -192,7 +189,7 @@ async def _watch(
         spent = stage.timing.take()
         skipped, before = ticks.skipped, skipped
         frames = spent["encode"].pictures
-        tell(Stats(frames, skipped - before, pictures.bitrate_bps, stage.delay(), spent))
+        tell(Stats(frames, skipped - before, stage.delay(), spent))
 
 
 async def _reports(

@@ -26,6 +26,7 @@ from signaling.auth.playback_tokens import PlaybackTokens
 from signaling.auth.stream_keys import StreamKeys
 from signaling.clock import Clock
 from signaling.database import node_database
+from signaling.direction import Directions
 from signaling.engine import open_engine
 from signaling.errors import StartError
 from signaling.gateway.gateway import Gateway
@@ -65,7 +66,9 @@ from signaling.stage import Stages
 from signaling.store.room import Room
 from signaling.store.sql_accounts import SqlAccounts
 from signaling.store.sql_assets import SqlAssets
+from signaling.store.sql_directions import SqlDirections
 from signaling.store.sql_invites import SqlInvites
+from signaling.store.sql_reentries import SqlReentries
 from signaling.store.sql_streams import SqlStreams
 from signaling.version import package_version
 from signaling.viewing import open_replica, open_viewing
@@ -94,6 +97,8 @@ class Node:
         self.streams = SqlStreams(database)
         self.invites = SqlInvites(database)
         self.assets = SqlAssets(database)
+        self.directions = SqlDirections(database)
+        self.reentries = SqlReentries(database)
         self.passwords = Passwords()
         self.playback_tokens = PlaybackTokens(installation.secret)
         self.identity = Identity(self.accounts, self.streams, self.playback_tokens, clock)
@@ -181,9 +186,10 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
         features: list[object] = []
         if settings.runs("engine"):
             sfu = await stack.enter_async_context(open_engine(settings, clock))
-            stages = Stages(sfu, node.invites, node.assets, clock)
+            directions = Directions(sfu, node.directions, node.assets)
+            stages = Stages(sfu, directions, node.invites, node.reentries, clock)
             if settings.runs("mixer"):
-                arguments = mixer_arguments(settings.program_height)
+                arguments = mixer_arguments(settings.program_height, settings.program_bitrate)
                 mixers = Mixers(sfu, arguments, node.mixer_noticed, node.assets.data)
                 node.metrics.registry.register(MixerCollector(mixers))
             webrtc = WebRtc(
@@ -237,7 +243,7 @@ async def open_node(settings: Settings, clock: Clock) -> AsyncIterator[Node]:
             features.append(
                 AssetRoutes(
                     assets=node.assets,
-                    stages=stages,
+                    directions=stages.directions,
                     identity=node.identity,
                     limits=node.limits,
                     clock=clock,

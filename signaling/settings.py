@@ -105,6 +105,13 @@ class Settings(BaseSettings):
         description="lines of the picture that several hosts are mixed into: `360`, `540`, `720` or `1080`; "
         "default: 1080 with four cores or more, else 720",
     )
+    program_bitrate: int | None = Field(
+        None,
+        ge=100_000,
+        le=50_000_000,
+        description="bits per second that the picture of several hosts aims at, beside a half-size one with "
+        "a quarter of it; default: 800,000, 1.5, 2.5 and 4.5 million for 360, 540, 720 and 1080 lines",
+    )
     publish_bitrate: int = Field(
         50_000_000,
         ge=100_000,

@@ -159,6 +159,8 @@ class WebRtc:
             generation = self._keys.generation
             stream_id = await self._keys.stream_of(key)
             stream = None if stream_id is None else await self._streams.get(stream_id)
+            if stream is not None:
+                await self._stages.directions.recall(stream.stream_id)
             # A rotation while the database answered: the answer may be of before.
             if generation == self._keys.generation:
                 break

@@ -82,7 +82,7 @@ class StageEvents:
             members = self._gateway.members(stream_id)
             told = [each for each in members if each.owner or each.sid in self._entries]
             if told:
-                view = self._stages.view(stream_id).model_dump(mode="json", exclude_none=True)
+                view = self._stages.directions.view(stream_id).model_dump(mode="json", exclude_none=True)
                 self._gateway.send(told, "stage", view)
 
     async def _look(self, client: Client, request: LookRequest) -> Mapping[str, object]:
@@ -103,7 +103,7 @@ class StageEvents:
         before = self._entries.get(client.sid)
         if before is not None and request.invite != before.reentry:
             await self._leave(client, None)
-        owned = self._stages.reentered_as_owner(request.invite)
+        owned = await self._stages.reentered_as_owner(request.invite)
         if owned is not None:
             await self._check_owner(client, owned)
         if request.invite is not None:
@@ -125,7 +125,7 @@ class StageEvents:
             "stream_id": entry.stream_id,
             "reentry": entry.reentry,
             "ice_servers": self._stages.ice_servers,
-            "stage": self._stages.view(entry.stream_id).model_dump(mode="json", exclude_none=True),
+            "stage": self._stages.directions.view(entry.stream_id).model_dump(mode="json", exclude_none=True),
         }
 
     async def _enter_as_owner(

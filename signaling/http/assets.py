@@ -7,13 +7,13 @@ from dataclasses import asdict
 from signaling.auth.identity import Identity
 from signaling.auth.secrets import new_id
 from signaling.clock import Clock
+from signaling.direction import Directions
 from signaling.http.of_stream import OWNERS, STREAM
 from signaling.http.operation import Call, File, Upload, operation
 from signaling.images import KEPT_TYPE, MAX_BYTES, TYPES, Images
 from signaling.models import AssetList, AssetView
 from signaling.problems import problem
 from signaling.rate_limits import RateLimits
-from signaling.stage import Stages
 from signaling.store.interfaces import Assets
 from signaling.store.records import Account, Asset
 
@@ -28,10 +28,10 @@ UPLOAD_S = 60.0
 
 class AssetRoutes:
     def __init__(
-        self, *, assets: Assets, stages: Stages, identity: Identity, limits: RateLimits, clock: Clock
+        self, *, assets: Assets, directions: Directions, identity: Identity, limits: RateLimits, clock: Clock
     ) -> None:
         self._assets = assets
-        self._stages = stages
+        self._directions = directions
         self._identity = identity
         self._limits = limits
         self._clock = clock
@@ -86,7 +86,7 @@ class AssetRoutes:
     )
     async def delete_asset(self, stream_id: str, asset_id: str, account: Account) -> None:
         await self._identity.owned(stream_id, account)
-        if asset_id in self._stages.assets_shown(stream_id):
+        if asset_id in await self._directions.assets_shown(stream_id):
             raise problem("asset-in-use", "The layout shows this image.")
         if not await self._assets.delete(stream_id, asset_id):
             raise problem("asset-not-found", "The stream has no image of this id.")

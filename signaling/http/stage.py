@@ -32,6 +32,7 @@ class StageRoutes:
         clock: Clock,
     ) -> None:
         self._stages = stages
+        self._directions = stages.directions
         self._invites = invites
         self._identity = identity
         self._passes = passes
@@ -82,7 +83,7 @@ class StageRoutes:
     )
     async def set_layout(self, stream_id: str, account: Account, body: Layout) -> Layout:
         await self._identity.owned(stream_id, account)
-        await self._stages.set_layout(stream_id, body)
+        await self._directions.set_layout(stream_id, body)
         return body
 
     @operation(
@@ -95,7 +96,8 @@ class StageRoutes:
     )
     async def get_stage(self, call: Call, stream_id: str, account: Account | None) -> StageView:
         await self._identity.watched(stream_id, await self._passes.visitor(call, account))
-        return self._stages.view(stream_id)
+        await self._directions.recall(stream_id)
+        return self._directions.view(stream_id)
 
     @operation(
         "PATCH",
@@ -109,7 +111,7 @@ class StageRoutes:
     ) -> StageParticipant:
         await self._identity.owned(stream_id, account)
         audio = body.audio
-        return self._stages.control(
+        return await self._directions.control(
             stream_id,
             participant_id,
             audio_muted=body.muted if audio is None or audio.muted is None else audio.muted,

@@ -15,7 +15,7 @@ from signaling.store.interfaces import StoreUnreachable
 
 __all__ = ["HEAD", "migrate", "open_database"]
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest migration."""
 CONNECT_S = 5.0
 """A database in the same building answers in milliseconds; an operator waits five seconds for the refusal."""

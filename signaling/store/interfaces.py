@@ -7,17 +7,30 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from signaling.store.records import Account, Asset, Audience, Door, Invite, NewStream, NewToken, StreamRecord
+from signaling.store.records import (
+    Account,
+    Asset,
+    Audience,
+    Direction,
+    Door,
+    Invite,
+    KnownHost,
+    NewStream,
+    NewToken,
+    StreamRecord,
+)
 
 __all__ = [
     "Accounts",
     "Assets",
     "BadCursor",
+    "DirectionStore",
     "InviteExpired",
     "InviteUsed",
     "Invites",
     "NameTaken",
     "Page",
+    "ReentryStore",
     "StoreFull",
     "StoreUnreachable",
     "Streams",
@@ -175,3 +188,25 @@ class Invites(Protocol):
     async def delete_of(self, stream_id: str, participant_id: str) -> None:
         """Whatever lets this participant in."""
         ...
+
+
+class DirectionStore(Protocol):
+    async def get(self, stream_id: str) -> Direction | None: ...
+
+    async def set(self, stream_id: str, direction: Direction) -> None:
+        """Nothing is kept of a stream that is not there (any more)."""
+        ...
+
+
+class ReentryStore(Protocol):
+    async def set(
+        self, reentry_hash: str, host: KnownHost, entered_at: datetime, older_than: datetime
+    ) -> None:
+        """In place of what this host came back with before; nothing is kept of a stream that is not there.
+
+        Also forgets the stream's other hosts who entered at ``older_than`` or before."""
+        ...
+
+    async def get(self, reentry_hash: str, entered_after: datetime) -> KnownHost | None: ...
+
+    async def delete(self, stream_id: str, participant_id: str) -> None: ...

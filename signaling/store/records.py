@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
+
+from sfu.stage import HostControls
 
 __all__ = [
     "Account",
     "Asset",
     "Audience",
+    "Direction",
     "Door",
     "Invite",
+    "KnownHost",
     "NewStream",
     "NewToken",
     "StreamRecord",
@@ -110,3 +115,22 @@ class Invite:
     """Empty: the holder chooses."""
     expires_at: datetime
     used_from: Door | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Direction:
+    """What the owner decided for a stage."""
+
+    layout: Mapping[str, Any] = field(default_factory=lambda: {"layout": "grid"})
+    """As ``PUT .../layout`` takes it."""
+    controls: Mapping[str, HostControls] = field(default_factory=dict)
+    """By participant id, the latest decision last."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownHost:
+    """Whoever has entered a stage with a page."""
+
+    stream_id: str
+    participant_id: str
+    name: str

@@ -1,4 +1,4 @@
-"""The tables. Portable between SQLite and PostgreSQL: text, booleans, integers and UTC times."""
+"""The tables. Portable between SQLite and PostgreSQL: text, booleans, integers, JSON and UTC times."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
+    JSON,
     Boolean,
     Column,
     DateTime,
@@ -21,7 +22,18 @@ from sqlalchemy import (
     text,
 )
 
-__all__ = ["Utc", "accounts", "assets", "audiences", "invites", "metadata", "streams", "tokens"]
+__all__ = [
+    "Utc",
+    "accounts",
+    "assets",
+    "audiences",
+    "directions",
+    "invites",
+    "metadata",
+    "reentries",
+    "streams",
+    "tokens",
+]
 
 
 class Utc(TypeDecorator[datetime]):
@@ -138,4 +150,25 @@ assets = Table(
     Column("size", Integer, nullable=False),
     Column("data", LargeBinary, nullable=False),
     Column("created_at", Utc, nullable=False),
+)
+
+# What the owner decided for the stage.
+directions = Table(
+    "directions",
+    metadata,
+    Column("stream_id", ForeignKey("streams.stream_id", ondelete="CASCADE"), primary_key=True),
+    Column("layout", JSON, nullable=False),
+    # By participant id.
+    Column("controls", JSON, nullable=False),
+)
+
+# What the newest page of a host has for coming back.
+reentries = Table(
+    "reentries",
+    metadata,
+    Column("stream_id", ForeignKey("streams.stream_id", ondelete="CASCADE"), primary_key=True),
+    Column("participant_id", String, primary_key=True),
+    Column("reentry_hash", String, nullable=False, unique=True),
+    Column("name", String, nullable=False),
+    Column("entered_at", Utc, nullable=False),
 )

@@ -131,6 +131,35 @@ async def edited(page: Page) -> None:
             await page.get_by_test_id("tile-front").click()
 
 
+async def directed(camera: Camera, page: Page) -> None:
+    """A host who is muted, one who is hidden and pinned, one who sends no more, one who is about to go."""
+    tiles = page.get_by_test_id("host-tile")
+    await tiles.nth(1).get_by_test_id("host-mute").click()
+    await tiles.nth(2).get_by_test_id("host-hide").click()
+    await tiles.nth(2).get_by_test_id("host-pin").click()
+    guest = page.context.browser.contexts[-1].pages[0] if page.context.browser else page
+    senders = "window.__spillway.stage.publisher.getSenders()"
+    await guest.evaluate(f"Promise.all({senders}.map((each) => each.replaceTrack(null)))")
+    await page.wait_for_timeout(LIVE_MS)
+    await camera.shoot(page, "stage-directed", full=True)
+    await tiles.nth(3).get_by_test_id("host-remove").click()
+    await camera.shoot(page, "stage-removal")
+    await page.keyboard.press("Escape")
+    for control in ("host-hide", "host-pin"):
+        await tiles.nth(2).get_by_test_id(control).click()
+
+
+async def camera_refused(camera: Camera) -> None:
+    async with camera.profile() as host:
+        refuse = "Promise.reject(new DOMException('Permission denied', 'NotAllowedError'))"
+        # Where a page is loaded there are devices; in the empty one before it there are none.
+        refusing = f"if (navigator.mediaDevices) navigator.mediaDevices.getUserMedia = () => {refuse}"
+        await host.add_init_script(refusing)
+        studio = await Studio.open(host, "gus", "No camera")
+        await studio.page.wait_for_timeout(1_500)
+        await camera.shoot(studio.page, "studio-camera-refused")
+
+
 async def stage(camera: Camera) -> None:
     """The studio with one host and more, its layouts and what the owner adds to them."""
     async with AsyncExitStack() as stack:
@@ -167,6 +196,7 @@ async def stage(camera: Camera) -> None:
                 await late.get_by_test_id("invite-refused").wait_for(timeout=SLOW_MS)
                 await camera.shoot(late, "guest-too-late")
                 await late.close()
+        await directed(camera, page)
         await edited(page)
         await camera.shoot(page, "stage-editor", full=True)
         await page.get_by_test_id("tile-apply").click()
@@ -223,7 +253,7 @@ async def over_hls(camera: Camera) -> None:
 
 SCENES: tuple[tuple[str, tuple[str, ...], dict[str, Scene]], ...] = (
     ("serve", (), {"nothing-here": nothing_here, "sign-in-refused": sign_in_refused, "alone": alone}),
-    ("serve", (), {"private": private}),
+    ("serve", (), {"private": private, "camera-refused": camera_refused}),
     ("serve", ("--roles", "api,gateway,engine,mixer", "--program-height", "360"), {"stage": stage}),
     ("serve", ("--seats-per-stream", "0"), {"over-hls": over_hls}),
     ("demo", (), {"demo": demo}),

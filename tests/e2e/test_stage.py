@@ -155,6 +155,7 @@ async def test_back_to_one_host_and_the_viewer_noticed_nothing_but_the_picture(s
     ada = show.pages["Ada"]
     await expect(ada.get_by_test_id("host-tile")).to_have_count(2)
     await ada.locator(tile(ids["Cy"])).get_by_test_id("host-remove").click()
+    await ada.get_by_test_id("remove-confirm").click()
     await expect(ada.get_by_test_id("host-tile")).to_have_count(1)
     await expect(ada.get_by_test_id("layout-alone")).to_be_visible()
     await expect(show.pages["Cy"].get_by_text("took you off the stage")).to_be_visible()

@@ -80,6 +80,21 @@ def test_pictures_view_frames_of_any_format() -> None:
     assert picture_of(wide).y.shape == (48, 64)
 
 
+def test_a_whole_frame_is_scaled_as_its_planes_are() -> None:
+    source, whole = natural(426, 240), Box(0, 0, 426, 240)
+    bare = Picture(source.y, source.u, source.v)
+    for colourspace, colour_range in ((0, 0), (1, 1), (5, 2)):
+        frame = frame_of(source)
+        frame.colorspace, frame.color_range = colourspace, colour_range
+        drawn = [
+            CpuCompositor().compose([Scene(320, 180, Yuv(16, 128, 128), (Paint(box, picture, whole),))])[0]
+            for picture in (bare, picture_of(frame))
+            for box in [Box(10, 10, 300, 168)]
+        ]
+        for one, other in zip(*((each.y, each.u, each.v) for each in drawn), strict=True):
+            assert np.abs(one.astype(int) - other).max() <= 1
+
+
 def test_halving_is_the_mean_of_four() -> None:
     source = natural(128, 72)
     half = CpuCompositor().halve(source)

@@ -51,7 +51,8 @@ def test_nearly_exact_pictures_are_cropped_and_not_scaled() -> None:
     box = Box(4, 4, 630, 350)
     assert fit_crop((640, 360), box, "cover") == (box, Box(4, 4, 630, 350))
     assert fit_crop((1280, 720), box, "cover")[1] == Box(8, 8, 1260, 700)
-    assert fit_crop((1920, 1080), box, "cover")[1] == Box(0, 4, 1920, 1066)
+    assert fit_crop((1920, 1080), box, "cover")[1] == Box(0, 0, 1920, 1080), "its shape is off by 1.3 %"
+    assert fit_crop((1920, 1080), Box(4, 4, 630, 346), "cover")[1] == Box(0, 12, 1920, 1054)
 
 
 def test_each_host_is_where_the_layout_says() -> None:

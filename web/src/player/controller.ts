@@ -8,42 +8,15 @@ import { Beacon } from "./beacon";
 import { sameChoice, TransportChoice, type Choice } from "./choice";
 import type { HlsPlayer } from "./hlsPlayer";
 import { dvrUrl } from "./masterPlaylist";
-import { AUTO, type Player, type PlayerEnd, type PlayerMode, type PlayerStats, type Quality } from "./player";
+import { AUTO, type Player, type PlayerEnd, type PlayerStats } from "./player";
+import { IDLE, type PlayerView } from "./view";
 import { WhepPlayer } from "./whepPlayer";
-
-export type ViewState = "idle" | "connecting" | "playing" | "reconnecting" | "offline" | "error";
-
-export interface PlayerView {
-  state: ViewState;
-  mode: PlayerMode | null;
-  qualities: Quality[];
-  quality: string;
-  /** For the person watching: why there is an error. */
-  message: string | null;
-  /** The server keeps a window to seek in. */
-  canSeek: boolean;
-  /** Watching behind the live edge, or a recording. */
-  shifted: boolean;
-  /** Watching a recording. */
-  replaying: boolean;
-}
-
-const IDLE: PlayerView = {
-  state: "idle",
-  mode: null,
-  qualities: [AUTO],
-  quality: AUTO.id,
-  message: null,
-  canSeek: false,
-  shifted: false,
-  replaying: false,
-};
+import { WindowProbe } from "./windowProbe";
 
 /** 10 s: only while the socket, which tells at once, is down. */
 const POLL_MS = 10_000;
 /** Statistics also drive the stall watch, so they are sampled whether shown or not. */
 const SAMPLE_MS = 1000;
-const PROBE_MS = 5000;
 
 export interface ControllerOptions {
   streamId: string;
@@ -66,9 +39,7 @@ export class PlayerController {
   private current: Choice = { mode: "offline" };
   /** What `player` plays: behind `current` while `next` connects. */
   private shown: Choice = { mode: "offline" };
-  /** Where the window to seek in is, if there is one. */
-  private windowUrl: string | null = null;
-  private probeAfterMs = 0;
+  private readonly window = new WindowProbe(this.abort.signal);
   private socketUp = false;
   private attempt = 0;
   private timers: { poll?: ReturnType<typeof setInterval>; sample?: ReturnType<typeof setInterval>; ask?: ReturnType<typeof setTimeout> } =
@@ -115,7 +86,7 @@ export class PlayerController {
 
   /** From the server, by event or by answer. */
   handlePlayback(playback: Playback): void {
-    this.windowUrl = dvrUrl(playback, location.href);
+    this.window.url = dvrUrl(playback, location.href);
     this.apply(this.choice.handlePlayback(playback));
   }
 
@@ -135,14 +106,14 @@ export class PlayerController {
   /** Watch `behindS` seconds before the live edge. */
   async seekBehind(behindS: number): Promise<void> {
     const { HlsPlayer } = await import("./hlsPlayer");
-    if (this.windowUrl === null || this.abort.signal.aborted) return;
+    if (this.window.url === null || this.abort.signal.aborted) return;
     if (this.windowed !== null) {
       this.windowed.seekBehind(behindS);
       return;
     }
     this.dropPlayers();
     this.set({ shifted: true });
-    this.windowed = new HlsPlayer(this.windowUrl, { behindS, beacon: this.beacon() });
+    this.windowed = new HlsPlayer(this.window.url, { behindS, beacon: this.beacon() });
     this.use(this.windowed);
   }
 
@@ -319,16 +290,7 @@ export class PlayerController {
   }
 
   private async probeWindow(): Promise<void> {
-    const now = performance.now();
-    if (this.view.canSeek || this.windowUrl === null || now < this.probeAfterMs) return;
-    this.probeAfterMs = now + PROBE_MS;
-    try {
-      const response = await fetch(this.windowUrl, { signal: this.abort.signal });
-      await response.body?.cancel();
-      if (response.ok) this.set({ canSeek: true });
-    } catch {
-      // No window, no timeline; the live picture is not concerned.
-    }
+    if (!this.view.canSeek && (await this.window.probe())) this.set({ canSeek: true });
   }
 
   private async sample(): Promise<void> {

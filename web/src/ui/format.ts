@@ -15,6 +15,11 @@ export function clock(seconds: number): string {
   return `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}:${s}`;
 }
 
+const MOMENT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+
+/** A time of the server, on the reader's clock, without seconds. */
+export const moment = (at: string): string => MOMENT.format(new Date(at));
+
 /** In units of 1000, as disks are sold. */
 export function size(bytes: number): string {
   if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(1)} GB`;

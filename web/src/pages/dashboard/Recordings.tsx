@@ -4,7 +4,7 @@ import { listRecordings } from "../../api/client";
 import { explain } from "../../api/problem";
 import type { Recording } from "../../api/types";
 import { ErrorNote } from "../../ui/ErrorNote";
-import { clock, size } from "../../ui/format";
+import { clock, moment, size } from "../../ui/format";
 import { recordingNotes } from "../watch/recordingNotes";
 
 /** What was recorded of a stream, to be fetched: asked for when it is opened. */
@@ -37,7 +37,7 @@ function List({ streamId, token }: { streamId: string; token: string }) {
         <li key={recording.recording_id} data-testid="recording">
           {recording.thumbnail_url === null ? <span className="kept-picture" /> : <img className="kept-picture" src={recording.thumbnail_url} alt="" loading="lazy" />}
           <p>
-            {new Date(recording.started_at).toLocaleString()}
+            {moment(recording.started_at)}
             <span className="hint">{about(recording).join(" · ")}</span>
           </p>
           <a className="button" href={recording.mp4_url} download>

@@ -117,7 +117,8 @@ export function GuestRoom({ streamId, invite, token }: { streamId: string; invit
               </div>
             </>
           )}
-          {[capture.error, stage.error].map((text, index) => text !== null && <ErrorNote key={index} text={text} />)}
+          {capture.error !== null && <ErrorNote text={capture.error} onRetry={() => void openMedia(settings)} />}
+          {stage.error !== null && <ErrorNote text={stage.error} />}
         </div>
         <div className="studio-side">
           <SourcePanel

@@ -4,6 +4,7 @@ import type { HostChange } from "../../api/client";
 import type { StageParticipant } from "../../api/types";
 import type { HostTracks } from "../../stage/subscriber";
 import { Icon } from "../../ui/icons";
+import { Modal } from "../../ui/Modal";
 
 export type Quality = "good" | "fair" | "poor";
 
@@ -89,8 +90,22 @@ function Picture({ video, audio, mirrored, name }: { video: MediaStreamTrack | u
   );
 }
 
+const CAUGHT_UP_MS = 2000;
+
+/** Where the slider is: where it was moved to, until the server says so too or has had time to refuse. */
+function useGain(toldDb: number): [number, (gainDb: number) => void] {
+  const [movedDb, setMoved] = useState<number | null>(null);
+  useEffect(() => {
+    if (movedDb === null) return;
+    const timer = setTimeout(() => setMoved(null), movedDb === toldDb ? 0 : CAUGHT_UP_MS);
+    return () => clearTimeout(timer);
+  }, [movedDb, toldDb]);
+  return [movedDb ?? toldDb, setMoved];
+}
+
 function Controls({ host, own, pinned, control }: { host: StageParticipant; own: boolean; pinned: boolean; control: HostControl }) {
-  const [gainDb, setGain] = useState(host.audio.gain_db);
+  const [gainDb, setGain] = useGain(host.audio.gain_db);
+  const [asking, setAsking] = useState(false);
   return (
     <div className="host-controls">
       <button
@@ -143,10 +158,31 @@ function Controls({ host, own, pinned, control }: { host: StageParticipant; own:
           className="icon-button"
           data-testid="host-remove"
           aria-label={`Take ${host.name} off the stage`}
-          onClick={control.remove}
+          onClick={() => setAsking(true)}
         >
           <Icon name="close" />
         </button>
+      )}
+      {asking && (
+        <Modal title={`Take ${host.name} off the stage?`} onClose={() => setAsking(false)}>
+          <p className="hint">Their invite has ended then: to come back they need another one.</p>
+          <div className="modal-actions">
+            <button type="button" className="button quiet" onClick={() => setAsking(false)}>
+              Cancel
+            </button>
+            <button
+              type="button"
+              className="button danger"
+              data-testid="remove-confirm"
+              onClick={() => {
+                setAsking(false);
+                control.remove();
+              }}
+            >
+              Take off
+            </button>
+          </div>
+        </Modal>
       )}
     </div>
   );

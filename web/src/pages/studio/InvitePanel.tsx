@@ -5,6 +5,7 @@ import { explain } from "../../api/problem";
 import type { Invite } from "../../api/types";
 import { CopyField } from "../../ui/CopyField";
 import { ErrorNote } from "../../ui/ErrorNote";
+import { moment } from "../../ui/format";
 import { Icon } from "../../ui/icons";
 
 /** Each link lets one host on stage. */
@@ -32,7 +33,7 @@ export function InvitePanel({ streamId, token, onInvited }: { streamId: string; 
               <CopyField label="WHIP address instead of the link" value={invite.whip_url} secret testId="invite-whip" />
             </details>
           )}
-          <p className="hint">It works once, until {new Date(invite.expires_at).toLocaleString()}.</p>
+          <p className="hint">It works once, until {moment(invite.expires_at)}.</p>
         </>
       )}
       <button type="button" className="button" data-testid="invite-create" onClick={() => void create()}>

@@ -21,9 +21,18 @@ const NAMES: Record<LayoutName, string> = {
 
 /** How the audience sees the hosts. */
 export function LayoutPicker({ layout, onChange, making, onMake }: Props) {
-  const [caption, setCaption] = useState(layout.lower_third?.text ?? "");
+  const shown = layout.lower_third?.text ?? "";
+  const [caption, setCaption] = useState(shown);
+  const show = (text: string): void =>
+    onChange((last) => {
+      const { lower_third: _, ...rest } = last;
+      return text === "" ? rest : { ...rest, lower_third: { text } };
+    });
   return (
     <div className="layout-picker">
+      <p className="label" data-testid="layout-name">
+        Layout: {NAMES[layout.layout]}
+      </p>
       <div className="segments five" role="group" aria-label="Layout">
         {LAYOUTS.map((name) => (
           <button
@@ -44,20 +53,21 @@ export function LayoutPicker({ layout, onChange, making, onMake }: Props) {
         className="with-button"
         onSubmit={(event) => {
           event.preventDefault();
-          const text = caption.trim();
-          onChange((last) => {
-            const { lower_third: _, ...rest } = last;
-            return text === "" ? rest : { ...rest, lower_third: { text } };
-          });
+          show(caption.trim());
         }}
       >
         <label className="field">
           <span className="label">Caption</span>
           <input data-testid="lower-third" maxLength={200} value={caption} onChange={(event) => setCaption(event.target.value)} />
         </label>
-        <button type="submit" className="button">
-          Show
+        <button type="submit" className="button" disabled={caption.trim() === shown}>
+          {shown === "" ? "Show" : "Change"}
         </button>
+        {shown !== "" && (
+          <button type="button" className="button quiet" data-testid="lower-third-hide" onClick={() => show("")}>
+            Hide
+          </button>
+        )}
       </form>
     </div>
   );
@@ -71,10 +81,10 @@ const SKETCHES: Record<LayoutName, [number, number, number, number][]> = {
     [17, 12, 13, 8],
   ],
   spotlight: [
-    [2, 2, 28, 13],
-    [2, 17, 8, 3],
-    [12, 17, 8, 3],
-    [22, 17, 8, 3],
+    [2, 2, 20, 18],
+    [24, 2, 6, 5],
+    [24, 8.5, 6, 5],
+    [24, 15, 6, 5],
   ],
   "side-by-side": [
     [2, 4, 13, 14],

@@ -4,12 +4,14 @@ import { changeHost, removeHost, setLayout } from "../../api/client";
 import { explain } from "../../api/problem";
 import type { LayoutTile, StageLayout, StageParticipant, StageView } from "../../api/types";
 import { Arranger, custom, ofThose } from "../../stage/arranger";
+import { Director } from "../../stage/director";
 import { gridTiles, type Subject, subjectsOf } from "../../stage/tiles";
 import { ErrorNote } from "../../ui/ErrorNote";
 import { BackdropPicker } from "./BackdropPicker";
 import type { HostControl } from "./HostTile";
 import { LayoutPicker } from "./LayoutPicker";
 import { ProgramPreview } from "./ProgramPreview";
+import { StageActions } from "./StageActions";
 import { StageGrid } from "./StageGrid";
 import { TileCanvas } from "./TileCanvas";
 import { TileTools } from "./TileTools";
@@ -37,6 +39,10 @@ export function OwnerStage({ stage, streamId, token, media, mirrored, live }: Pr
   };
   const layout: StageLayout = stage.view?.layout ?? { layout: "grid" };
   const arranger = useMemo(() => new Arranger((next) => setLayout(token, streamId, next)), [token, streamId]);
+  const director = useMemo(
+    () => new Director((participantId, change) => changeHost(token, streamId, participantId, change)),
+    [token, streamId],
+  );
   useEffect(() => {
     if (stage.view !== null) arranger.handleLayout(stage.view.layout);
   }, [arranger, stage.view]);
@@ -48,7 +54,7 @@ export function OwnerStage({ stage, streamId, token, media, mirrored, live }: Pr
   };
   const arrange = (make: (layout: StageLayout) => StageLayout): void => attempt(change(make));
   const control = (host: StageParticipant): HostControl => ({
-    change: (change) => attempt(changeHost(token, streamId, host.participant_id, change)),
+    change: (change) => attempt(director.change(host.participant_id, change)),
     pin: () =>
       arrange(({ pinned, ...rest }) =>
         pinned === host.participant_id ? rest : { ...rest, pinned: host.participant_id },
@@ -58,6 +64,9 @@ export function OwnerStage({ stage, streamId, token, media, mirrored, live }: Pr
   return (
     <>
       <StageGrid stage={stage} media={media} mirrored={mirrored} control={control} />
+      <div className="studio-actions">
+        <StageActions stage={stage} />
+      </div>
       <div className="panel program">
         <h2>Program</h2>
         <div className="program-picture">

@@ -17,7 +17,6 @@ import { OwnerStage } from "./OwnerStage";
 import { Preview } from "./Preview";
 import { changeSettings, useSettings } from "./settings";
 import { SourcePanel } from "./SourcePanel";
-import { StageActions } from "./StageActions";
 import { useBroadcast } from "./useBroadcast";
 import { useCapture } from "./useCapture";
 import { useStage } from "./useStage";
@@ -109,31 +108,29 @@ export function StudioRoom({ streamId, token }: { streamId: string; token: strin
               busy={capture.busy}
             />
           )}
-          <div className="studio-actions">
-            {onStage ? (
-              <StageActions stage={stage} />
-            ) : !idle ? (
-              <button type="button" className="button" data-testid="stop-live" onClick={() => void broadcast.stop()}>
-                Stop
-              </button>
-            ) : secrets === null ? (
-              <button type="button" className="button primary" data-testid="renew-key" onClick={() => void renewKey()}>
-                <Icon name="key" />
-                Create new key
-              </button>
-            ) : (
-              <button
-                type="button"
-                className="button live"
-                data-testid="go-live"
-                disabled={capture.busy}
-                onClick={() => void goLive()}
-              >
-                <Icon name="live" />
-                Go live
-              </button>
-            )}
-            {!onStage && (
+          {!onStage && (
+            <div className="studio-actions">
+              {!idle ? (
+                <button type="button" className="button" data-testid="stop-live" onClick={() => void broadcast.stop()}>
+                  Stop
+                </button>
+              ) : secrets === null ? (
+                <button type="button" className="button primary" data-testid="renew-key" onClick={() => void renewKey()}>
+                  <Icon name="key" />
+                  Create new key
+                </button>
+              ) : (
+                <button
+                  type="button"
+                  className="button live"
+                  data-testid="go-live"
+                  disabled={capture.busy}
+                  onClick={() => void goLive()}
+                >
+                  <Icon name="live" />
+                  Go live
+                </button>
+              )}
               <button
                 type="button"
                 className="button"
@@ -144,15 +141,15 @@ export function StudioRoom({ streamId, token }: { streamId: string; token: strin
                 <Icon name="viewers" />
                 Enter the stage
               </button>
-            )}
-            {idle && !onStage && secrets === null && (
-              <p className="hint">This tab doesn’t know the stream’s key. A new one ends what runs on the old one.</p>
-            )}
-            {elsewhere && !onStage && secrets !== null && (
-              <p className="hint">Live from another encoder now. “Go live” takes over from it.</p>
-            )}
-            {!idle && <BroadcastStats stats={broadcast.stats} />}
-          </div>
+              {idle && secrets === null && (
+                <p className="hint">This tab doesn’t know the stream’s key. A new one ends what runs on the old one.</p>
+              )}
+              {elsewhere && secrets !== null && (
+                <p className="hint">Live from another encoder now. “Go live” takes over from it.</p>
+              )}
+              {!idle && <BroadcastStats stats={broadcast.stats} />}
+            </div>
+          )}
           {[capture.error, broadcast.error, keyError, stage.error].map(
             (text, index) =>
               text !== null && (

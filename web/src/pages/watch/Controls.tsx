@@ -1,6 +1,7 @@
 import type { RefObject } from "react";
 
-import type { PlayerController, PlayerView } from "../../player/controller";
+import type { PlayerController } from "../../player/controller";
+import type { PlayerView } from "../../player/view";
 import { Icon } from "../../ui/icons";
 import { QualityMenu } from "./QualityMenu";
 import type { PlayerAction } from "./shortcuts";

@@ -1,5 +1,5 @@
 import type { Recording, Stream } from "../../api/types";
-import type { PlayerView } from "../../player/controller";
+import type { PlayerView } from "../../player/view";
 import { Spinner } from "../../ui/Busy";
 import { Poster } from "../../ui/Poster";
 import { RecordingList } from "./RecordingList";

@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from "react";
 
 import { explain } from "../../api/problem";
-import type { PlayerView } from "../../player/controller";
+import type { PlayerView } from "../../player/view";
 import { Icon } from "../../ui/icons";
 
 interface Props {

@@ -1,5 +1,5 @@
 import type { Recording } from "../../api/types";
-import { clock } from "../../ui/format";
+import { clock, moment } from "../../ui/format";
 import { recordingNotes } from "./recordingNotes";
 
 interface Props {
@@ -17,7 +17,7 @@ export function RecordingList({ recordings, onReplay }: Props) {
           <button type="button" data-testid="replay" onClick={() => onReplay(recording)}>
             {recording.thumbnail_url !== null && <img src={recording.thumbnail_url} alt="" loading="lazy" />}
             <span>
-              {new Date(recording.started_at).toLocaleString()} · {clock(recording.duration_s)}
+              {moment(recording.started_at)} · {clock(recording.duration_s)}
             </span>
             {recordingNotes(recording).map((note) => (
               <span className="recording-note" key={note}>

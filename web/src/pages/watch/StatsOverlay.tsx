@@ -1,6 +1,7 @@
 import { useEffect, useState } from "react";
 
-import type { PlayerController, PlayerView } from "../../player/controller";
+import type { PlayerController } from "../../player/controller";
+import type { PlayerView } from "../../player/view";
 import type { PlayerStats } from "../../player/player";
 import { bitrate } from "../../ui/format";
 

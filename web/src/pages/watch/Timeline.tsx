@@ -1,7 +1,8 @@
 import { useEffect, useState } from "react";
 
 import type { Thumbnail } from "../../api/types";
-import type { PlayerController, PlayerView } from "../../player/controller";
+import type { PlayerController } from "../../player/controller";
+import type { PlayerView } from "../../player/view";
 import { clock } from "../../ui/format";
 import { LIVE_WITHIN_S, thumbnailAt, windowLengthS } from "./window";
 

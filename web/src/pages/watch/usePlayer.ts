@@ -1,7 +1,8 @@
 import { useEffect, useRef, useState, useSyncExternalStore, type RefObject } from "react";
 
 import type { Gateway } from "../../api/gateway";
-import { PlayerController, type PlayerView } from "../../player/controller";
+import { PlayerController } from "../../player/controller";
+import type { PlayerView } from "../../player/view";
 
 const BEFORE: PlayerView = {
   state: "idle",
