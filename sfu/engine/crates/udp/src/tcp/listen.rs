@@ -82,7 +82,11 @@ impl Listeners {
     pub fn accept(&mut self, listener: usize) -> Option<(TcpStream, SocketAddr)> {
         loop {
             match self.each[listener].accept() {
-                Ok(peer) => return Some(peer),
+                Ok(peer) => {
+                    // Another thread may have taken the descriptor that was given up.
+                    self.spare = self.spare.take().or_else(spare);
+                    return Some(peer);
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => {
                     self.spare.take()?;
