@@ -69,10 +69,15 @@ async def test_a_worker_taps_the_program(node: NodeApp) -> None:
         await publisher.close()
 
 
-async def test_payloads_come_through_unchanged(node: NodeApp) -> None:
+# RFC 2198: a copy of three bytes, 960 samples old, and the newest. Copies fill what the line before lost.
+RED = "ef0f00036ffcfffe"
+
+
+@pytest.mark.parametrize(("name", "start"), [("opus", "fcfffe"), ("red", RED)])
+async def test_payloads_come_through_unchanged(node: NodeApp, name: str, start: str) -> None:
     stream = node.sfu.router.open("show")
     host = stream.join("ingest")
-    injector = await host.publish("audio", Codec("opus", 48000, 2))
+    injector = await host.publish("audio", Codec(name, 48000, 2))
     async with Worker(node.sfu, "show", f"{WORKERS}:counting", role="bridge") as worker:
         await eventually(lambda: worker.participant is not None)
         worker.send({"track_id": injector.track_id, "kind": "audio"})
@@ -80,14 +85,14 @@ async def test_payloads_come_through_unchanged(node: NodeApp) -> None:
 
         async def feed() -> None:
             for number in range(10_000):
-                injector.send(
-                    [RtpPacket(number, number * 960, False, b"\xfc\xff\xfe" + bytes([number % 256]))]
-                )
+                payload = bytes.fromhex(start) + b"\xfc\xff\xfe" + bytes([number % 256])
+                injector.send([RtpPacket(number, number * 960, False, payload)])
                 await asyncio.sleep(0.02)
 
         feeding = asyncio.create_task(feed())
         try:
-            assert (await next_with(worker, "first")).startswith("fcfffe")
+            assert await next_with(worker, "codec") == name
+            assert (await next_with(worker, "first")).startswith(start[:8])
         finally:
             feeding.cancel()
             await asyncio.gather(feeding, return_exceptions=True)

@@ -7,19 +7,6 @@ pub fn wraps(source: &CodecSpec) -> bool {
     source.name.eq_ignore_ascii_case("red")
 }
 
-/// The codec of the blocks of a RED source: Opus, which is all that browsers put into it and all that is
-/// negotiated for it. Its payload type is the first that the format parameters name.
-pub fn carried(source: &CodecSpec) -> CodecSpec {
-    let first = source.fmtp.split('/').next().and_then(|number| number.trim().parse().ok());
-    CodecSpec {
-        payload_type: first.unwrap_or(source.payload_type),
-        rtx_payload_type: None,
-        name: "opus".into(),
-        fmtp: String::new(),
-        ..source.clone()
-    }
-}
-
 /// The primary block of a RED payload, the newest and last; None if the headers don't fit the payload.
 ///
 /// Each redundant block has a header of 4 bytes: F=1, payload type (7 bits), timestamp offset (14), length

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use super::Worker;
-use crate::message::{Choice, CodecSpec, Event, Kind, TapId, TrackId};
+use crate::message::{Choice, Event, Kind, TapId, TrackId};
 use crate::packet::{Packet, Report};
-use crate::red;
 use crate::tap::{TapQueue, Tapped};
 use crate::time::Time;
 use crate::track::Track;
@@ -20,8 +19,6 @@ pub struct Tap {
     /// Track, encoding and its generation that are being read.
     feed: Option<(TrackId, u8, u32)>,
     generation: u64,
-    /// The codec of what was read last, where that was wrapped in RED, and of what was in it.
-    unwrapped: Option<(Arc<CodecSpec>, Arc<CodecSpec>)>,
 }
 
 impl Tap {
@@ -63,23 +60,8 @@ impl Tap {
         if packet.empty {
             return false;
         }
-        let Some(packet) = self.unwrap(packet) else { return false };
         let rid = track.rids[usize::from(packet.encoding)].clone();
-        self.queue.push(Tapped::Packet { rid, generation: self.generation, packet })
-    }
-
-    /// The packet without RED (RFC 2198), which is for a line that loses packets: there is none between here and
-    /// the reader. None if it is malformed.
-    fn unwrap(&mut self, packet: &Arc<Packet>) -> Option<Arc<Packet>> {
-        if !red::wraps(&packet.codec) {
-            return Some(packet.clone());
-        }
-        let payload = red::primary(&packet.payload)?.into();
-        let known = self.unwrapped.take().filter(|(red, _)| Arc::ptr_eq(red, &packet.codec));
-        let (_, codec) = self
-            .unwrapped
-            .insert(known.unwrap_or_else(|| (packet.codec.clone(), Arc::new(red::carried(&packet.codec)))));
-        Some(Arc::new(Packet { payload, codec: codec.clone(), ..Packet::clone(packet) }))
+        self.queue.push(Tapped::Packet { rid, generation: self.generation, packet: packet.clone() })
     }
 
     fn forward(&mut self, now: Time, id: TrackId, track: &Track, packet: &Arc<Packet>) -> (bool, Option<u8>) {
@@ -112,8 +94,7 @@ impl Worker {
         choice: Choice,
         queue: Arc<TapQueue>,
     ) {
-        let tap =
-            Tap { source, kind, track: None, choice, queue, feed: None, generation: 0, unwrapped: None };
+        let tap = Tap { source, kind, track: None, choice, queue, feed: None, generation: 0 };
         self.taps.insert(id, tap);
         let track = match self.aliases.get_mut(&source) {
             Some(alias) => {
@@ -224,43 +205,6 @@ impl Worker {
             self.end_tap(id);
         } else if tap.track == Some(track) {
             (tap.track, tap.feed) = (None, None); // its alias may point elsewhere any time
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::Config;
-    use crate::directory::Directory;
-    use crate::message::{Command, InjectSpec, InjectedPacket, Message};
-    use crate::outbound::Outbound;
-    use crate::testing::codec;
-
-    const TRACK: TrackId = 1;
-
-    #[test]
-    fn a_reader_gets_the_sound_without_its_redundancy() {
-        let mut worker = Worker::new(0, Config::default(), Arc::new(Directory::new(1)));
-        let (now, queue) = (Time::from_micros(1_000_000), Arc::new(TapQueue::new(16)));
-        let mut order = |command| worker.handle_message(now, Message::Command(command));
-        let red = CodecSpec { fmtp: "111/111".into(), channels: 2, clock_rate: 48_000, ..codec("red", 63) };
-        order(Command::OpenInjector(InjectSpec { id: TRACK, kind: Kind::Audio, codec: red, rids: vec![] }));
-        let (encoding, source, kind) = (Choice::Auto, TRACK, Kind::Audio);
-        order(Command::OpenTap { tap: 2, source, kind, encoding, queue: queue.clone() });
-        let wrapped = vec![0x80 | 111, 0x0F, 0x00, 1, 111, 7, 8, 9];
-        for (sequence, payload) in [(1, wrapped.clone()), (2, vec![0xFF; 40]), (3, wrapped)] {
-            let packet =
-                InjectedPacket { sequence, timestamp: 960, marker: false, payload, audio_level: None };
-            order(Command::Inject { track: TRACK, rid: String::new(), packets: vec![packet] });
-        }
-        worker.poll_transmit(now, &mut Outbound::default());
-        let (read, dropped) = queue.drain();
-        assert_eq!((read.len(), dropped), (2, 0));
-        for one in read {
-            let Tapped::Packet { packet, .. } = one else { panic!("{one:?}") };
-            assert_eq!(*packet.payload, [8, 9]);
-            assert_eq!((packet.codec.name.as_str(), packet.codec.payload_type), ("opus", 111));
         }
     }
 }
