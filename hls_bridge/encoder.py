@@ -14,6 +14,7 @@ from av.stream import Stream
 from av.video.frame import PictureType
 from av.video.stream import VideoStream
 
+from hls_bridge.colour import BT601, Colour
 from hls_bridge.rendition import Rendition, SoundRendition
 from hls_bridge.sound_timeline import SAMPLE_RATE
 from sfu.depacketize.access_unit import MalformedPayload
@@ -70,7 +71,7 @@ def h264_encoder_name() -> str:
 class VideoEncoder:
     """Frames of a rendition's size in, packets in 1/90000 s out, one for one, without B-frames."""
 
-    def __init__(self, rendition: Rendition, codec_name: str | None = None) -> None:
+    def __init__(self, rendition: Rendition, codec_name: str | None = None, colour: Colour = BT601) -> None:
         codec_name = codec_name or h264_encoder_name()
         options = dict(_TUNING[codec_name])
         options |= {
@@ -89,6 +90,7 @@ class VideoEncoder:
         context = stream.codec_context
         context.bit_rate = rendition.bitrate_bps
         context.thread_count = 1
+        colour.tag(context)
         context.time_base = stream.time_base = VIDEO_TIME_BASE
         container.start_encoding()
         self._container = container
@@ -122,6 +124,7 @@ class PassthroughTrack:
         with av.open(written, "w", format="mp4", options=_INIT) as container:
             stream = container.add_stream_from_template(self.template)
             stream.time_base = VIDEO_TIME_BASE
+            Colour.of(self.template.codec_context).tag(stream.codec_context)
             container.start_encoding()
             self.init = written.getvalue()
         self.codec = sps.codec_string

@@ -8,6 +8,7 @@ from typing import Literal
 import av
 from av.video.frame import VideoFrame
 
+from hls_bridge.colour import Colour
 from hls_bridge.encoder import PassthroughTrack
 from hls_bridge.gop_watch import SEGMENT_US, SHORTEST_US
 from hls_bridge.ladder import Ladder
@@ -53,6 +54,7 @@ class Epoch:
         if passthrough is not None:
             size = (passthrough.sps.width, passthrough.sps.height)
         self._size = size
+        self._colour = Colour.of(frame)
         renditions = choose_ladder(*size, fps, passthrough=passthrough is not None)
         base = {rendition.name for rendition in base_tier(renditions)}
         active = (
@@ -65,6 +67,7 @@ class Epoch:
             active=active,
             passthrough=passthrough,
             codec_name=codec_name,
+            colour=self._colour,
             on_lowest=on_lowest,
             realtime=realtime,
         )
@@ -88,11 +91,14 @@ class Epoch:
             sound.cut_at(start_us + SEGMENT_US)
             sound.know_until(start_us + SEGMENT_US + 1)
 
-    def shows(self, width: int, height: int) -> bool:
-        """Whether a picture of this size fits the rungs: the same shape, and hardly more detail."""
+    def shows(self, frame: VideoFrame) -> bool:
+        """Whether a picture fits the rungs: the same colours and shape, and hardly more detail."""
         w, h = self._size
-        return abs(width * h - height * w) <= 0.02 * w * height and (
-            height <= h * 1.2 or max(h, height) <= 240
+        width, height = frame.width, frame.height
+        return (
+            Colour.of(frame) == self._colour
+            and abs(width * h - height * w) <= 0.02 * w * height
+            and (height <= h * 1.2 or max(h, height) <= 240)
         )
 
     def push_unit(self, data: bytes, at_us: int, *, keyframe: bool, cut: bool) -> None:

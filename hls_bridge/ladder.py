@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 import av
 
 from hls_bridge.collector import PartCollector
+from hls_bridge.colour import BT601, Colour
 from hls_bridge.encoder import VIDEO_TIME_BASE, PassthroughTrack
 from hls_bridge.packager import Sample, TrackPackager
 from hls_bridge.part import Event, TrackSpec
@@ -38,6 +39,7 @@ class Ladder:
         active: Collection[str],
         passthrough: PassthroughTrack | None = None,
         codec_name: str | None = None,
+        colour: Colour = BT601,
         on_lowest: Callable[[av.VideoFrame, int], None] | None = None,
         realtime: bool = True,
     ) -> None:
@@ -75,6 +77,7 @@ class Ladder:
                 emit,
                 active=rendition.name in active,
                 codec_name=codec_name,
+                colour=colour,
                 on_scaled=on_lowest if rendition is transcoded[-1] else None,
             )
             for rendition in transcoded

@@ -232,7 +232,7 @@ class Program:
             if len(self._rtp_times) <= RATE_UNITS or not (sound_known or waited):
                 return
             self._restart(at_us, None)
-        elif not self._epoch.shows(frame.width, frame.height):
+        elif not self._epoch.shows(frame):
             log.info("the picture is now %dx%d: discontinuity", frame.width, frame.height)
             self._restart(at_us, None)
         assert self._epoch is not None

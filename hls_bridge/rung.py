@@ -12,6 +12,7 @@ import av
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from hls_bridge.collector import PartCollector
+from hls_bridge.colour import BT601, Colour
 from hls_bridge.encoder import VIDEO_TIME_BASE, VideoEncoder
 from hls_bridge.packager import Sample, TrackPackager
 from hls_bridge.part import Event, TrackSpec, TrackStart, TrackStop
@@ -58,6 +59,7 @@ class Rung(threading.Thread):
         *,
         active: bool,
         codec_name: str | None = None,
+        colour: Colour = BT601,
         on_scaled: Callable[[av.VideoFrame, int], None] | None = None,
     ) -> None:
         super().__init__(name=f"rung-{rendition.name}", daemon=True)
@@ -69,6 +71,7 @@ class Rung(threading.Thread):
         self._collector = collector
         self._emit = emit
         self._codec_name = codec_name
+        self._colour = colour
         self._on_scaled = on_scaled
         self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
         self._scaler = VideoReformatter()
@@ -215,7 +218,7 @@ class Rung(threading.Thread):
         return frame
 
     def _open(self, segment: int) -> None:
-        self._encoder = VideoEncoder(self.rendition, self._codec_name)
+        self._encoder = VideoEncoder(self.rendition, self._codec_name, self._colour)
         self._packager = TrackPackager(
             self.rendition.name, self._encoder.template, VIDEO_TIME_BASE, first_segment=segment
         )

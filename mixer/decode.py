@@ -11,6 +11,7 @@ import av
 from av.codec.context import Flags
 from av.codec.hwaccel import HWAccel
 from av.video.codeccontext import VideoCodecContext
+from av.video.reformatter import Colorspace
 
 from mixer.composite.picture import Picture, picture_of
 from sfu.depacketize import AccessUnit
@@ -176,7 +177,17 @@ def _too_large(width: int, height: int) -> bool:
 
 
 def limited_picture(frame: av.VideoFrame) -> Picture:
-    """View a software frame; full-range sources (some screen recorders) are brought to limited range."""
-    if frame.color_range == _JPEG_RANGE or frame.format.name.startswith("yuvj"):
-        frame = frame.reformat(format="yuv420p", src_color_range="JPEG", dst_color_range="MPEG", threads=1)
+    """View a software frame. BT.709 (OBS) and full range (some screen recorders), which sources then say, are
+    brought to BT.601 and limited range."""
+    full = frame.color_range == _JPEG_RANGE or frame.format.name.startswith("yuvj")
+    bt709 = frame.colorspace == Colorspace.ITU709
+    if full or bt709:
+        frame = frame.reformat(
+            format="yuv420p",
+            src_color_range="JPEG" if full else "MPEG",
+            dst_color_range="MPEG",
+            src_colorspace=Colorspace.ITU709 if bt709 else Colorspace.ITU601,
+            dst_colorspace=Colorspace.ITU601,
+            threads=1,
+        )
     return picture_of(frame)

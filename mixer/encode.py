@@ -76,8 +76,8 @@ def _open(name: str, settings: _Settings) -> VideoCodecContext:
     context.max_b_frames = 0
     context.bit_rate = settings.bitrate_bps
     context.thread_count = settings.threads
-    # BT.709 limited, as composed: value 1 in ITU-T H.273 for matrix, primaries and transfer.
-    context.colorspace, context.color_primaries, context.color_trc, context.color_range = 1, 1, 1, 1
+    # BT.601 limited, as composed: value 6 in ITU-T H.273 for matrix, primaries and transfer.
+    context.colorspace, context.color_primaries, context.color_trc, context.color_range = 6, 6, 6, 1
     options = _OPTIONS[name] | ({"preset": settings.preset} if settings.preset and name == "libx264" else {})
     # A buffer of one second at the ceiling: no more than that goes into any second.
     context.options = options | {"maxrate": str(settings.ceiling_bps), "bufsize": str(settings.ceiling_bps)}

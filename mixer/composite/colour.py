@@ -1,4 +1,7 @@
-"""Colours: sRGB as people write it, BT.709 limited-range YUV as pictures hold it."""
+"""Colours: sRGB as people write it, BT.601 limited-range YUV as pictures hold it.
+
+That is what browsers send, and what WebRTC receivers take a picture for that doesn't say: those need no
+conversion."""
 
 from __future__ import annotations
 
@@ -20,8 +23,8 @@ class Yuv(NamedTuple):
 
 BLACK = Yuv(16, 128, 128)
 
-# ITU-R BT.709-6 section 3: Kr = 0.2126, Kb = 0.0722; 219 and 224 are the limited ranges (section 3.4).
-_KR, _KB = 0.2126, 0.0722
+# ITU-R BT.601-7 section 2.5: Kr = 0.299, Kb = 0.114; 219 and 224 are the limited ranges.
+_KR, _KB = 0.299, 0.114
 _MATRIX = np.array([
     [_KR, 1 - _KR - _KB, _KB],
     [-_KR / (2 - 2 * _KB), -(1 - _KR - _KB) / (2 - 2 * _KB), 0.5],

@@ -1,4 +1,4 @@
-"""A picture in YUV 4:2:0, 8 bits, BT.709 limited range: what decoders give and compositors draw."""
+"""A picture in YUV 4:2:0, 8 bits, BT.601 limited range: what decoders give and compositors draw."""
 
 from __future__ import annotations
 

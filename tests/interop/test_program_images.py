@@ -18,8 +18,8 @@ from signaling.settings import Settings
 from tests.interop.aiortc_peer import Publisher, Viewer
 from tests.interop.node_app import eventually
 
-RED, WHITE, BLUE = (63, 102, 240), (235, 128, 128), (32, 240, 118)
-"""BT.709, limited range."""
+RED, WHITE, BLUE = (81, 90, 240), (235, 128, 128), (41, 240, 110)
+"""BT.601, limited range."""
 
 
 class Owner:

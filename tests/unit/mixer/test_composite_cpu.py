@@ -38,7 +38,7 @@ def test_coverage_is_whole_inside_and_has_the_area_of_the_rounded_rectangle() ->
 def test_colours() -> None:
     assert yuv_of_hex("#000000") == Yuv(16, 128, 128)
     assert yuv_of_hex("#ffffff") == Yuv(235, 128, 128)
-    assert yuv_of_hex("#ff0000") == Yuv(63, 102, 240)  # BT.709 colour bars
+    assert yuv_of_hex("#ff0000") == Yuv(81, 90, 240)  # BT.601 colour bars
     with pytest.raises(ValueError, match="colour"):
         yuv_of_hex("red")
 

@@ -121,7 +121,7 @@ def test_background_logo_and_lower_third_are_drawn() -> None:
     assets.add("logo", png((255, 255, 255, 255)))
     arrangement = arrange([], LayoutSpec(background="wall", logo="logo", lower_third="Tonight"), (1280, 720))
     (picture,) = CpuCompositor().compose([stage_scene(arrangement, {}, {}, assets)])
-    assert picture.y[360, 20] == 63
+    assert picture.y[360, 20] == 81
     assert picture.v[180, 10] == 240
     assert picture.y[30, 1280 - 40] == 235
     assert picture.y[650, 90:200].max() > 200
