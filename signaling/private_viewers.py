@@ -22,15 +22,16 @@ class PrivateViewers:
     async def judge(self) -> None:
         """Close the sessions whose token has ended; of whoever may watch without one, forget the token."""
         self._shown = {each: token for each, token in self._shown.items() if each.closed_because is None}
-        doubted = {each: token for each, token in self._shown.items() if not self._opens(token, each)}
+        # Many may have come by one link: each token is read once.
+        opened = {token: self._identity.opens(token) for token in set(self._shown.values())}
+        doubted = {
+            each: token for each, token in self._shown.items() if opened[token] != each.stream.stream_id
+        }
         accounts = await self._identity.accounts_of(set(doubted.values()))
         for viewer, token in doubted.items():
             # A stream's owner stays its owner: the account is who they were when they came.
             if token not in accounts:
                 await self._dismiss(viewer)
-
-    def _opens(self, token: str, viewer: Viewer) -> bool:
-        return self._identity.opens(token) == viewer.stream.stream_id
 
     async def _dismiss(self, viewer: Viewer) -> None:
         try:
